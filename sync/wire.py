@@ -1,0 +1,372 @@
+"""WebSocket messages ↔ values: y-protocols' own (0 to 3) and Fieldchart's extensions (100 to 103).
+
+One message per frame, as y-websocket sends them; bytes after it are malformed. Updates stay bytes
+here (`sync/update.py` decodes them). Sources: y-protocols `sync.js`, `awareness.js`, `auth.js`;
+contract, section 3. SPEC WIRE.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from sync.bounds import Bounds
+from sync.errors import FrameTooLarge, MalformedFrame
+from sync.json_text import JsonValue, parse_json
+from sync.update_decode import decode_state_vector
+from sync.update_encode import encode_state_vector
+from sync.varint import read_bytes, read_string, read_varuint, varuint, write_string
+
+__all__ = [
+    "AwarenessEntry",
+    "AwarenessMessage",
+    "Journal",
+    "JournalEntry",
+    "Message",
+    "Notice",
+    "PermissionDenied",
+    "QueryAwareness",
+    "Refused",
+    "Saved",
+    "SyncStep1",
+    "SyncStep2",
+    "UpdateMessage",
+    "decode_message",
+    "encode_awareness",
+    "encode_journal",
+    "encode_notice",
+    "encode_permission_denied",
+    "encode_query_awareness",
+    "encode_refused",
+    "encode_saved",
+    "encode_sync_step1",
+    "encode_sync_step2",
+    "encode_update_message",
+]
+
+SYNC, AWARENESS, AUTH, QUERY_AWARENESS = 0, 1, 2, 3
+SAVED, REFUSED, JOURNAL, NOTICE = 100, 101, 102, 103
+STEP1, STEP2, UPDATE = 0, 1, 2
+PERMISSION_DENIED = 0
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_INSTANT_MS = 253_402_300_799_999
+"""The last millisecond of the year 9999, where `datetime` ends."""
+
+
+class SyncStep1(msgspec.Struct, frozen=True):
+    """The peer knows `state_vector` and asks for the rest."""
+
+    state_vector: dict[int, int]
+
+
+class SyncStep2(msgspec.Struct, frozen=True):
+    """The answer to a SyncStep1: a Yjs update, v1, not yet decoded."""
+
+    update: bytes
+
+
+class UpdateMessage(msgspec.Struct, frozen=True):
+    """A live change: a Yjs update, v1, not yet decoded."""
+
+    update: bytes
+
+
+class AwarenessEntry(msgspec.Struct, frozen=True):
+    """What one client shows of itself.
+
+    state_json: the JSON text as sent; None when the client is gone (`null`).
+    state: its value; None when gone, and when `oversized`, because it was not parsed then. Stock
+    clients relay the entries of others, so only an oversized entry of the sender is its fault.
+    """
+
+    client: int
+    clock: int
+    state_json: str | None
+    state: dict[str, JsonValue] | None = None
+    oversized: bool = False
+
+
+class AwarenessMessage(msgspec.Struct, frozen=True):
+    """Entries of distinct clients, in the order of the wire."""
+
+    entries: tuple[AwarenessEntry, ...]
+
+
+class PermissionDenied(msgspec.Struct, frozen=True):
+    """The server's refusal of the connection, for people to read."""
+
+    reason: str
+
+
+class QueryAwareness(msgspec.Struct, frozen=True):
+    """The peer asks for every known awareness entry."""
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """The first `count` update-carrying messages are durable; the record stands at `version`."""
+
+    count: int
+    version: int
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """`{refusal, version, fields: [{field, rule, reason, value}]}`."""
+
+    body: dict[str, JsonValue]
+
+
+class JournalEntry(msgspec.Struct, frozen=True):
+    """When and under which log-in `from_clock <= clock < to_clock` of a client was written.
+
+    written_at: aware UTC, cut to milliseconds; a seal is over `written_at_ms`. seal: "" if none.
+    """
+
+    client: int
+    from_clock: int
+    to_clock: int
+    written_at: datetime
+    login_id: str
+    seal: str
+
+    @property
+    def written_at_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return (self.written_at - _EPOCH) // timedelta(milliseconds=1)
+
+
+class Journal(msgspec.Struct, frozen=True):
+    """Describes the update that follows it."""
+
+    entries: tuple[JournalEntry, ...]
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """`{event, …}`: session events, locks, conflicts."""
+
+    body: dict[str, JsonValue]
+
+
+Message: TypeAlias = (
+    SyncStep1
+    | SyncStep2
+    | UpdateMessage
+    | AwarenessMessage
+    | PermissionDenied
+    | QueryAwareness
+    | Saved
+    | Refused
+    | Journal
+    | Notice
+)
+
+_T = TypeVar("_T")
+
+
+def decode_message(data: bytes, bounds: Bounds) -> Message:
+    """The one message of a frame.
+
+    Raises MalformedFrame (MalformedUpdate for its payload), FrameTooLarge; nothing else.
+    """
+    if len(data) > bounds.max_frame_bytes:
+        raise FrameTooLarge("The frame is too large.")
+    kind, position = read_varuint(data, 0)
+    match kind:
+        case 0:
+            return _decode_sync(data, position, bounds)
+        case 1:
+            payload, position = read_bytes(data, position)
+            return _whole(data, position, AwarenessMessage(_decode_awareness(payload, bounds)))
+        case 2:
+            return _decode_auth(data, position, bounds)
+        case 3:
+            return _whole(data, position, QueryAwareness())
+        case 100:
+            count, position = read_varuint(data, position)
+            version, position = read_varuint(data, position)
+            return _whole(data, position, Saved(count, version))
+        case 101 | 103:
+            text, position = read_string(data, position)
+            body = parse_json(text, bounds.max_nesting)
+            if not isinstance(body, dict):
+                raise MalformedFrame("A message is no JSON object.")
+            return _whole(data, position, Refused(body) if kind == REFUSED else Notice(body))
+        case 102:
+            text, position = read_string(data, position)
+            return _whole(data, position, Journal(_decode_journal(text, bounds)))
+        case _:
+            raise MalformedFrame("A message is of an unknown type.")
+
+
+def _whole(data: bytes, position: int, message: _T) -> _T:
+    if position != len(data):
+        raise MalformedFrame("Bytes follow the message.")
+    return message
+
+
+def _decode_sync(data: bytes, position: int, bounds: Bounds) -> Message:
+    step, position = read_varuint(data, position)
+    payload, position = read_bytes(data, position)
+    if position != len(data):
+        raise MalformedFrame("Bytes follow the message.")
+    match step:
+        case 0:
+            return SyncStep1(decode_state_vector(payload, bounds))
+        case 1:
+            return SyncStep2(payload)
+        case 2:
+            return UpdateMessage(payload)
+        case _:
+            raise MalformedFrame("A sync message is of an unknown type.")
+
+
+def _decode_auth(data: bytes, position: int, bounds: Bounds) -> Message:
+    kind, position = read_varuint(data, position)
+    reason, position = read_string(data, position)
+    if kind != PERMISSION_DENIED:
+        raise MalformedFrame("An auth message is of an unknown type.")
+    if len(reason) > bounds.max_reason_bytes:
+        raise FrameTooLarge("A reason is too long.")
+    return _whole(data, position, PermissionDenied(reason))
+
+
+def _decode_awareness(data: bytes, bounds: Bounds) -> tuple[AwarenessEntry, ...]:
+    count, position = read_varuint(data, 0)
+    if count * 3 > len(data) - position:
+        raise MalformedFrame("A count exceeds the bytes that follow.")
+    if count > bounds.max_awareness_entries:
+        raise FrameTooLarge("An awareness message has too many entries.")
+    entries: dict[int, AwarenessEntry] = {}
+    for _ in range(count):
+        client, position = read_varuint(data, position)
+        clock, position = read_varuint(data, position)
+        raw, position = read_bytes(data, position)
+        if client in entries or client > bounds.max_client_id or clock > bounds.max_clock:
+            raise MalformedFrame("An awareness entry is repeated or holds an impossible number.")
+        entries[client] = _awareness_entry(client, clock, raw, bounds)
+    return _whole(data, position, tuple(entries.values()))
+
+
+def _awareness_entry(client: int, clock: int, raw: bytes, bounds: Bounds) -> AwarenessEntry:
+    if raw == b"null":
+        return AwarenessEntry(client, clock, None)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise MalformedFrame("A text is not valid UTF-8.") from None
+    if len(raw) > bounds.max_awareness_bytes:
+        return AwarenessEntry(client, clock, text, oversized=True)
+    state = parse_json(text, bounds.max_nesting)
+    if not isinstance(state, dict):
+        raise MalformedFrame("An awareness state is neither an object nor null.")
+    return AwarenessEntry(client, clock, text, state)
+
+
+def _decode_journal(text: str, bounds: Bounds) -> tuple[JournalEntry, ...]:
+    rows = parse_json(text, 2)
+    if not isinstance(rows, list):
+        raise MalformedFrame("A journal is no JSON array.")
+    if len(rows) > bounds.max_journal_entries:
+        raise FrameTooLarge("A journal has too many entries.")
+    return tuple([_journal_entry(row, bounds) for row in rows])
+
+
+def _journal_entry(row: JsonValue, bounds: Bounds) -> JournalEntry:
+    match row:
+        case [int(client), int(start), int(end), written_at, str(login_id), str(seal)]:
+            pass
+        case _:
+            raise MalformedFrame("A journal entry is not of the agreed shape.")
+    # JSON true is an int to Python.
+    if isinstance(client, bool) or isinstance(start, bool) or isinstance(end, bool):
+        raise MalformedFrame("A journal entry is not of the agreed shape.")
+    if not (0 <= client <= bounds.max_client_id and 0 <= start < end <= bounds.max_clock):
+        raise MalformedFrame("A journal entry holds an impossible number.")
+    if not login_id or max(len(login_id), len(seal)) > bounds.max_journal_text_bytes:
+        raise MalformedFrame("A text of a journal entry is empty or too long.")
+    return JournalEntry(client, start, end, _instant(written_at), login_id, seal)
+
+
+def _instant(value: JsonValue) -> datetime:
+    """Milliseconds since 1970, or ISO 8601 with an offset, as aware UTC."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if 0 <= value <= _MAX_INSTANT_MS:
+            return _EPOCH + timedelta(milliseconds=value)
+    elif isinstance(value, str) and len(value) < 40:
+        try:
+            at = datetime.fromisoformat(value)
+            if at.tzinfo is not None and at >= _EPOCH:
+                at = at.astimezone(UTC)
+                return at.replace(microsecond=at.microsecond // 1000 * 1000)
+        except (ValueError, OverflowError):
+            pass
+    raise MalformedFrame("A journal entry has no usable instant.")
+
+
+def encode_sync_step1(state_vector: dict[int, int]) -> bytes:
+    """A frame that asks for what is not in `state_vector`."""
+    return _sync_frame(STEP1, encode_state_vector(state_vector))
+
+
+def encode_sync_step2(update: bytes) -> bytes:
+    """A frame that answers a SyncStep1 with a Yjs update, v1."""
+    return _sync_frame(STEP2, update)
+
+
+def encode_update_message(update: bytes) -> bytes:
+    """A frame that carries a live Yjs update, v1."""
+    return _sync_frame(UPDATE, update)
+
+
+def _sync_frame(step: int, payload: bytes) -> bytes:
+    return b"".join((bytes((SYNC, step)), varuint(len(payload)), payload))
+
+
+def encode_awareness(entries: Iterable[AwarenessEntry]) -> bytes:
+    """A frame with the `state_json` of each entry, `null` for those who are gone."""
+    payload = bytearray()
+    count = 0
+    for entry in entries:
+        count += 1
+        payload += varuint(entry.client) + varuint(entry.clock)
+        write_string(payload, "null" if entry.state_json is None else entry.state_json)
+    head = varuint(count)
+    return b"".join((bytes((AWARENESS,)), varuint(len(head) + len(payload)), head, payload))
+
+
+def encode_permission_denied(reason: str) -> bytes:
+    """A frame that tells people why the connection ends."""
+    return _text_frame(bytes((AUTH, PERMISSION_DENIED)), reason.encode())
+
+
+def encode_query_awareness() -> bytes:
+    """A frame that asks for every awareness entry."""
+    return bytes((QUERY_AWARENESS,))
+
+
+def encode_saved(count: int, version: int) -> bytes:
+    """A frame: `count` update-carrying messages of this connection are durable."""
+    return bytes((SAVED,)) + varuint(count) + varuint(version)
+
+
+def encode_refused(body: Mapping[str, object]) -> bytes:
+    """A frame: `body` is `{refusal, version, fields}`, of JSON values."""
+    return _text_frame(bytes((REFUSED,)), msgspec.json.encode(body))
+
+
+def encode_notice(body: Mapping[str, object]) -> bytes:
+    """A frame: `body` is `{event, …}`, of JSON values."""
+    return _text_frame(bytes((NOTICE,)), msgspec.json.encode(body))
+
+
+def encode_journal(entries: Iterable[JournalEntry]) -> bytes:
+    """A frame that describes the update after it; instants as milliseconds."""
+    rows = [
+        (e.client, e.from_clock, e.to_clock, e.written_at_ms, e.login_id, e.seal) for e in entries
+    ]
+    return _text_frame(bytes((JOURNAL,)), msgspec.json.encode(rows))
+
+
+def _text_frame(head: bytes, text: bytes) -> bytes:
+    return b"".join((head, varuint(len(text)), text))
