@@ -1,0 +1,73 @@
+"""Who may do what to which field of a record, and why: profiles, principals, decisions."""
+
+from permissions.compilation import RESERVED_ROOTS
+from permissions.description import describe
+from permissions.entries import ENTRY_MARKS
+from permissions.errors import PermissionsError, Problem, ProfileError
+from permissions.fields import (
+    EntryField,
+    Event,
+    EventTrigger,
+    Field,
+    Metric,
+    MetricMeasure,
+    OpenEntries,
+    Power,
+    Requirement,
+    Role,
+    RootKind,
+    Section,
+    Step,
+    Summary,
+)
+from permissions.model import (
+    ALLOWED,
+    Decision,
+    Operation,
+    Principal,
+    RecordState,
+    RecordStatus,
+    Rule,
+)
+from permissions.policy import Policy
+from permissions.profile import Profile, load_profile, parse_profile, shipped_profiles
+from permissions.values import Interpretation, Threshold, ValueRules, is_ulid
+
+__all__ = [
+    "ALLOWED",
+    "ENTRY_MARKS",
+    "RESERVED_ROOTS",
+    "Decision",
+    "EntryField",
+    "Event",
+    "EventTrigger",
+    "Field",
+    "Interpretation",
+    "Metric",
+    "MetricMeasure",
+    "OpenEntries",
+    "Operation",
+    "PermissionsError",
+    "Policy",
+    "Power",
+    "Principal",
+    "Problem",
+    "Profile",
+    "ProfileError",
+    "RecordState",
+    "RecordStatus",
+    "Requirement",
+    "Role",
+    "RootKind",
+    "Rule",
+    "Section",
+    "Step",
+    "Summary",
+    "Threshold",
+    "ValueRules",
+    "describe",
+    "is_ulid",
+    "load_profile",
+    "parse_profile",
+    "shipped_profiles",
+]

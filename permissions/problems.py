@@ -1,0 +1,89 @@
+"""Collects the mistakes of one profile, each with its line and the words for where it is."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from permissions.errors import Problem, ProfileError
+from permissions.source_lines import Path, line_of, scan_lines
+
+__all__ = ["Problems"]
+
+Declared = TypeVar("Declared", bound=msgspec.Struct)
+_WORDS = {
+    "sections": "section",
+    "fields": "field",
+    "narratives": "narrative",
+    "roles": "role",
+    "steps": "step",
+    "events": "event",
+    "metrics": "metric",
+}
+
+
+class Problems:
+    """The mistakes found so far in one TOML text."""
+
+    __slots__ = ("_file", "_found", "_lines")
+
+    def __init__(self, file: str, text: str) -> None:
+        self._file = file
+        self._lines: Mapping[Path, int] = scan_lines(text)
+        self._found: set[Problem] = set()
+
+    def add(self, path: Path, reason: str) -> None:
+        """Note a mistake at the table or key of the path."""
+        self._found.add(Problem(line_of(self._lines, path), f"{_place(path)}{reason}"))
+
+    def convert(self, table: object, to: type[Declared], path: Path) -> Declared | None:
+        """The table as its declared form, or None after noting what does not fit."""
+        try:
+            return msgspec.convert(table, to)
+        except msgspec.ValidationError as error:
+            reason, _, where = str(error).partition(" - at `$")
+            key = _offending_key(reason, where, table)
+            self.add((*path, key) if key else path, _in_words(reason, key))
+            return None
+
+    def raise_if_any(self) -> None:
+        """Raises ProfileError when a mistake was noted."""
+        if self._found:
+            raise ProfileError(self._file, tuple(sorted(self._found)))
+
+
+def _place(path: Path) -> str:
+    """("sections", "vitals", "fields", "pulse", …) → "section vitals, field pulse: "."""
+    words = [
+        f"{_WORDS[kind]} {name}"
+        for kind, name in zip(path[::2], path[1::2], strict=False)
+        if kind in _WORDS
+    ]
+    if not words and path:
+        return f"{path[0]}: "
+    return f"{', '.join(words)}: " if words else ""
+
+
+def _offending_key(reason: str, where: str, table: object) -> str:
+    """The key of the table that msgspec complains of: named in the reason or by its path."""
+    if where.startswith("."):
+        return where[1:].rstrip("`").split(".")[0].split("[")[0]
+    if "unknown field" in reason:
+        return reason.rpartition("unknown field `")[2].rstrip("`")
+    return ""
+
+
+def _in_words(reason: str, key: str) -> str:
+    sentence = reason.replace("`", "'")
+    for technical, plain in _PLAIN.items():
+        sentence = sentence.replace(technical, plain)
+    return sentence if not key or f"'{key}'" in sentence else f"'{key}': {sentence}"
+
+
+_PLAIN = {
+    "Object contains unknown field": "unknown key",
+    "Object missing required field": "missing key",
+    "Invalid enum value": "not one of the known values:",
+    "Expected": "expected",
+    "'object'": "a table",
+}

@@ -1,0 +1,195 @@
+"""A profile: everything that a kind of record is, compiled from one TOML file.
+
+It answers which field stands at a place of the document, what a step still asks for and which step
+follows. The only I/O of the package is load_profile reading its file.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from permissions.compilation import RESERVED_ROOTS
+from permissions.errors import Problem, ProfileError
+from permissions.fields import (
+    Event,
+    Field,
+    Metric,
+    OpenEntries,
+    Requirement,
+    Role,
+    RootKind,
+    Section,
+    Step,
+    Summary,
+)
+from permissions.reading import Compiled, read
+from permissions.values import is_ulid
+
+__all__ = ["RESERVED_ROOTS", "Profile", "load_profile", "parse_profile", "shipped_profiles"]
+
+Fields = Mapping[str, Mapping[str, object]]
+"""Section → {field or ULID: value}, as a record shows them (contract, section 4)."""
+Texts = Mapping[str, str]
+"""Narrative name → text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Profile:
+    """One kind of record. Immutable; shared by every room that holds such records.
+
+    fields: field name → Field, in the order of the file.
+    roots: root name of the document → its kind; narratives are roots of their own.
+    """
+
+    name: str
+    title: str
+    number_prefix: str
+    version: int
+    assignment_required: bool
+    step_restricts_writing: bool
+    roles: Mapping[str, Role]
+    sections: Mapping[str, Section]
+    steps: tuple[Step, ...]
+    events: Mapping[str, Event]
+    metrics: Mapping[str, Metric]
+    summary: Summary
+    fields: Mapping[str, Field]
+    roots: Mapping[str, RootKind]
+    _finders: Mapping[str, Callable[[str | None], Field | None]] = field(repr=False)
+
+    def field_at(self, root: str, key: str | None) -> Field | None:
+        """The field at a root and map key of the document; None where the profile has none.
+
+        key: the map key; for a narrative None. Of entries every well-formed ULID is a place.
+        """
+        find = self._finders.get(root)
+        return None if find is None else find(key)
+
+    def step(self, id: str) -> Step | None:
+        """The step of that id."""
+        return next((step for step in self.steps if step.id == id), None)
+
+    def applies(self, step: Step, fields: Fields) -> bool:
+        """Whether the step is to be done for a record with these fields."""
+        return step.condition is None or is_open(step.condition, fields)
+
+    def next_step(self, step: Step, fields: Fields) -> Step | None:
+        """The step that follows for a record with these fields; None after the last."""
+        candidates = (self.step(id) for id in step.next)
+        return next((one for one in candidates if one and self.applies(one, fields)), None)
+
+    def missing(self, step: Step, fields: Fields, texts: Texts) -> tuple[Requirement, ...]:
+        """What completing the step still asks for."""
+        return tuple(
+            requirement
+            for requirement in step.required
+            if not any(self._is_filled(name, fields, texts) for name in requirement.any_of)
+        )
+
+    def requirement_title(self, requirement: Requirement) -> str:
+        """The requirement in words: "Pulse or Reason why not done"."""
+        return " or ".join(self.fields[name].title for name in requirement.any_of)
+
+    def _is_filled(self, name: str, fields: Fields, texts: Texts) -> bool:
+        wanted = self.fields[name]
+        match wanted.kind:
+            case "narrative":
+                return bool(texts.get(name, "").strip())
+            case "entry":
+                return bool(fields.get(name))
+            case "value":
+                value = fields.get(wanted.section, {}).get(wanted.key or "")
+                return value is not None and value != ""
+
+
+def is_open(condition: OpenEntries, fields: Fields) -> bool:
+    """Whether an entry stands that nothing replaces and no closing entry refers to."""
+    entries = fields.get(condition.section, {})
+    done = {
+        entry.get(condition.closed_by_key)
+        for entry in fields.get(condition.closed_by_section, {}).values()
+        if isinstance(entry, Mapping)
+    }
+    replaced = {one.get("replaces") for one in entries.values() if isinstance(one, Mapping)}
+    return any(id not in done and id not in replaced for id in entries)
+
+
+def parse_profile(text: str, file_name: str) -> Profile:
+    """The profile that the TOML text declares.
+
+    Raises ProfileError with every mistake that was found, each with its line.
+    """
+    compiled = read(text, file_name)
+    fields = {one.name: one for section in compiled.sections.values() for one in section.fields}
+    return Profile(
+        name=compiled.head.name,
+        title=compiled.head.title,
+        number_prefix=compiled.head.number_prefix,
+        version=compiled.head.version,
+        assignment_required=compiled.options.assignment_required,
+        step_restricts_writing=compiled.options.step_restricts_writing,
+        roles=MappingProxyType(compiled.roles),
+        sections=MappingProxyType(compiled.sections),
+        steps=compiled.steps,
+        events=MappingProxyType(compiled.events),
+        metrics=MappingProxyType(compiled.metrics),
+        summary=compiled.summary,
+        fields=MappingProxyType(fields),
+        roots=MappingProxyType(_roots(compiled)),
+        _finders=_finders(compiled),
+    )
+
+
+def load_profile(path: Path) -> Profile:
+    """The profile in the file. Raises ProfileError; OSError when the file cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ProfileError(path.name, (Problem(1, "the file is not UTF-8"),)) from error
+    return parse_profile(text, path.name)
+
+
+def shipped_profiles() -> dict[str, Path]:
+    """Name → file of the profiles that come with Fieldchart."""
+    # The package holds TOML files only and stands beside this one, installed or not.
+    folder = Path(__file__).resolve().parent.parent / "profiles"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def _roots(compiled: Compiled) -> dict[str, RootKind]:
+    roots: dict[str, RootKind] = {}
+    for section in compiled.sections.values():
+        if section.kind != "text":
+            roots[section.name] = section.kind
+        roots |= {one.root: "text" for one in section.fields if one.kind == "narrative"}
+    return roots
+
+
+def _finders(compiled: Compiled) -> dict[str, Callable[[str | None], Field | None]]:
+    finders: dict[str, Callable[[str | None], Field | None]] = {}
+    for section in compiled.sections.values():
+        by_key: dict[str | None, Field] = {}
+        for one in section.fields:
+            match one.kind:
+                case "value":
+                    by_key[one.key] = one
+                case "entry":
+                    finders[one.root] = _entry_finder(one)
+                case "narrative":
+                    finders[one.root] = _text_finder(one)
+        if by_key:
+            finders[section.name] = by_key.get
+    return finders
+
+
+def _text_finder(narrative: Field) -> Callable[[str | None], Field | None]:
+    by_key: dict[str | None, Field] = {None: narrative}
+    return by_key.get
+
+
+def _entry_finder(entries: Field) -> Callable[[str | None], Field | None]:
+    def find(key: str | None) -> Field | None:
+        return entries if is_ulid(key) else None
+
+    return find
