@@ -1,0 +1,59 @@
+"""Where records are kept: the log, snapshots, refusals, accounts and the audit trail.
+
+`SqliteStore` and `MemoryStore` keep `storage.ports.Store`; nothing outside this package says SQL.
+"""
+
+from storage.backups import Restored, restore
+from storage.engine import StoreSettings
+from storage.errors import (
+    LoginNotFound,
+    RecordExists,
+    RecordNotFound,
+    StorageError,
+    StoreCorrupt,
+    StoreIncompatible,
+    StoreUnavailable,
+    UserExists,
+    UserNotFound,
+    VersionConflict,
+)
+from storage.memory import MemoryStore
+from storage.ports import (
+    Directory,
+    Login,
+    RecordFilter,
+    RecordHead,
+    Records,
+    Store,
+    StoredRecord,
+    User,
+)
+from storage.sqlite import SqliteStore
+from storage.update_log import Break
+
+__all__ = [
+    "Break",
+    "Directory",
+    "Login",
+    "LoginNotFound",
+    "MemoryStore",
+    "RecordExists",
+    "RecordFilter",
+    "RecordHead",
+    "RecordNotFound",
+    "Records",
+    "Restored",
+    "SqliteStore",
+    "StorageError",
+    "Store",
+    "StoreCorrupt",
+    "StoreIncompatible",
+    "StoreSettings",
+    "StoreUnavailable",
+    "StoredRecord",
+    "User",
+    "UserExists",
+    "UserNotFound",
+    "VersionConflict",
+    "restore",
+]

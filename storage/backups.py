@@ -1,0 +1,172 @@
+"""Copies of the whole database: made beside a running server, put back when none runs.
+
+A restored record has a higher epoch than any it had, so that clients start afresh and keep their
+edits instead of merging with a history that no longer exists (close code 4409).
+"""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from storage.engine import StoreSettings, connect, hold, wrapped
+from storage.errors import StorageError, StoreCorrupt, StoreIncompatible, StoreUnavailable
+from storage.migrations import REVISIONS
+
+__all__ = ["Restored", "backup", "restore"]
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What a restore did.
+
+    carried: whether the replaced database could be read, so that its numbers stay given out, its
+    revoked log-ins revoked, its disabled accounts disabled and its epochs below the new ones.
+    """
+
+    records: int
+    carried: bool
+
+
+_CARRY = (
+    "UPDATE records SET epoch = max(epoch, (SELECT r.epoch FROM replaced.records r "
+    "WHERE r.id = records.id)) WHERE id IN (SELECT id FROM replaced.records)",
+    "INSERT INTO numbers (prefix, last) SELECT prefix, last FROM replaced.numbers WHERE true "
+    "ON CONFLICT (prefix) DO UPDATE SET last = max(last, excluded.last)",
+    "UPDATE logins SET revoked_at = (SELECT r.revoked_at FROM replaced.logins r "
+    "WHERE r.id = logins.id) WHERE revoked_at IS NULL AND id IN "
+    "(SELECT id FROM replaced.logins WHERE revoked_at IS NOT NULL)",
+    "UPDATE users SET disabled = 1 WHERE id IN (SELECT id FROM replaced.users WHERE disabled = 1)",
+)
+
+
+def backup(path: Path, target: Path) -> None:
+    """Copy the database at `path` to `target`, as it stands at one moment, atomically replaced.
+
+    Blocking. Raises StoreUnavailable, StoreCorrupt.
+    """
+    settings = StoreSettings()
+    with wrapped():
+        partial = _partial(target)
+        try:
+            with (
+                closing(connect(path, settings, writer=False)) as source,
+                closing(sqlite3.connect(partial, isolation_level=None)) as copy,
+            ):
+                source.backup(copy)
+                _require_sound(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")
+            _publish(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def restore(source: Path, path: Path) -> Restored:
+    """Put the backup `source` in place of the database at `path`; the old file stays beside it.
+
+    The old one becomes `<name>.replaced`. Blocking. Raises StoreUnavailable when a program has the
+    database open, StoreCorrupt or StoreIncompatible when the backup is not sound; then nothing
+    has changed.
+    """
+    with hold(path, alone=True), wrapped():
+        partial = _partial(path)
+        try:
+            if not source.exists():
+                raise StoreUnavailable("the backup does not exist")
+            shutil.copyfile(source, partial)
+            with closing(sqlite3.connect(partial, isolation_level=None)) as copy:
+                copy.execute("PRAGMA journal_mode=DELETE")
+                _require_sound(copy)
+                _require_known(copy)
+                restored = _raise_epochs(copy, path)
+            _set_aside(path)
+            _publish(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    return restored
+
+
+def _partial(target: Path) -> Path:
+    """An empty file beside `target` that only the owner may read."""
+    partial = target.with_name(target.name + ".partial")
+    partial.unlink(missing_ok=True)
+    os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    return partial
+
+
+def _publish(partial: Path, target: Path) -> None:
+    _sync(partial)
+    partial.replace(target)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _require_sound(copy: sqlite3.Connection) -> None:
+    if copy.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        raise StoreCorrupt("the copy does not pass SQLite's check")
+
+
+def _require_known(copy: sqlite3.Connection) -> None:
+    try:
+        found = copy.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError as error:
+        raise StoreIncompatible("the backup is not one of this program") from error
+    if found is None or found[0] not in REVISIONS:
+        raise StoreIncompatible("the backup is not one this program knows")
+
+
+def _raise_epochs(copy: sqlite3.Connection, path: Path) -> Restored:
+    carried = _carry(copy, path)
+    changed = copy.execute("UPDATE records SET epoch = epoch + 1").rowcount
+    return Restored(records=changed, carried=carried)
+
+
+def _carry(copy: sqlite3.Connection, path: Path) -> bool:
+    """Take over what must not go back in time; False when there is nothing readable to take."""
+    if not path.exists():
+        return False
+    try:
+        copy.execute("ATTACH ? AS replaced", (str(path),))
+    except sqlite3.Error:
+        return False
+    copy.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in _CARRY:
+            copy.execute(statement)
+        copy.execute("COMMIT")
+        carried = True
+    except sqlite3.Error:
+        # A damaged or older database is why one restores: the backup alone must do then.
+        if copy.in_transaction:
+            copy.execute("ROLLBACK")
+        carried = False
+    copy.execute("DETACH replaced")
+    return carried
+
+
+def _set_aside(path: Path) -> None:
+    """Keep the replaced database; never leave a WAL that belongs to another file."""
+    if not path.exists():
+        return
+    try:
+        with closing(connect(path, StoreSettings(), writer=True)) as old:
+            old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except (sqlite3.Error, StorageError):
+        pass  # damaged: its WAL is kept beside it
+    kept = path.with_name(path.name + ".replaced")
+    for suffix in ("", "-wal", "-shm"):
+        kept.with_name(kept.name + suffix).unlink(missing_ok=True)
+    for suffix in ("-wal", "-shm"):
+        leftover = path.with_name(path.name + suffix)
+        if leftover.exists():
+            leftover.replace(kept.with_name(kept.name + suffix))
+    os.link(path, kept)

@@ -1,0 +1,106 @@
+"""What can go wrong in a store. Messages are one sentence, without values and clinical content.
+
+StorageError
+├── RecordNotFound      no record has this id or number
+├── RecordExists        a record with this id or number was stored before
+├── VersionConflict     the log does not stand where the commit says (.expected, .actual)
+├── UserExists          the user name is taken (compared without case)
+├── UserNotFound        no account has this id or name
+├── LoginNotFound       no log-in has this id or token
+├── StoreCorrupt        stored bytes are not what was written (.record_id, .version, .reason)
+├── StoreUnavailable    disk full, locked, I/O error, overloaded or closed: nothing was stored
+└── StoreIncompatible   the database was made by a newer program
+
+A read error is never "not found": whatever the driver reports becomes StoreCorrupt or
+StoreUnavailable, with the driver's error as the cause.
+"""
+
+__all__ = [
+    "LoginNotFound",
+    "RecordExists",
+    "RecordNotFound",
+    "StorageError",
+    "StoreCorrupt",
+    "StoreIncompatible",
+    "StoreUnavailable",
+    "UserExists",
+    "UserNotFound",
+    "VersionConflict",
+]
+
+
+class StorageError(Exception):
+    """Root of the store's errors."""
+
+
+class RecordNotFound(StorageError):
+    """No record has this id or number."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such record.")
+
+
+class RecordExists(StorageError):
+    """A record with this id or number is stored; its log is untouched."""
+
+    def __init__(self) -> None:
+        super().__init__("A record with this id or number exists.")
+
+
+class VersionConflict(StorageError):
+    """The log stands at `.actual`, the commit follows `.expected`."""
+
+    def __init__(self, *, expected: int, actual: int) -> None:
+        super().__init__(f"The record stands at version {actual}, not {expected}.")
+        self.expected = expected
+        self.actual = actual
+
+
+class UserExists(StorageError):
+    """The user name or id is taken."""
+
+    def __init__(self) -> None:
+        super().__init__("A user with this name exists.")
+
+
+class UserNotFound(StorageError):
+    """No account has this id or user name."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such user.")
+
+
+class LoginNotFound(StorageError):
+    """No log-in has this id or token hash."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such log-in.")
+
+
+class StoreCorrupt(StorageError):
+    """Stored bytes are not what was written.
+
+    record_id: empty where the damage is not inside one record. version: the row, 0 the whole.
+    """
+
+    def __init__(self, reason: str, *, record_id: str = "", version: int = 0) -> None:
+        super().__init__(f"The store is damaged: {reason}.")
+        self.reason = reason
+        self.record_id = record_id
+        self.version = version
+
+
+class StoreUnavailable(StorageError):
+    """The store cannot take or give anything now. Nothing of this call was stored."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The store is not available: {reason}.")
+        self.reason = reason
+
+
+class StoreIncompatible(StorageError):
+    """The database's schema is not one this program knows; it is left as it is."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The store was made by another version of the program: {reason}.")
+        self.reason = reason

@@ -1,0 +1,157 @@
+"""What is known of a record without its document: its head, the board's facts, its number."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, exists, func, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.columns import folded, instant, micros, strings, strings_text
+from storage.errors import RecordNotFound
+from storage.ports import RecordFilter, RecordHead
+from storage.tables import numbers, records
+from sync.effects import RecordFacts
+
+__all__ = [
+    "FACT_COLUMNS",
+    "HEAD_COLUMNS",
+    "fact_values",
+    "head_of",
+    "human_number",
+    "matches",
+    "next_number",
+    "read_board",
+    "resolve",
+    "search_text",
+]
+
+FACT_COLUMNS = (
+    "number",
+    "profile",
+    "patient_id",
+    "status",
+    "current_step",
+    "title",
+    "search_text",
+    "search_folded",
+    "disputed",
+    "assigned",
+    "created_at",
+    "updated_at",
+)
+"""The columns of `records` in the order of `fact_values`."""
+
+HEAD_COLUMNS = (
+    "id",
+    "epoch",
+    "version",
+    *(name for name in FACT_COLUMNS if name != "search_folded"),
+)
+"""The columns that `head_of` reads."""
+
+
+def search_text(facts: RecordFacts) -> str:
+    """The folded text in which `RecordFilter.text` is looked for."""
+    return folded(facts.number, facts.title, facts.search_text)
+
+
+def fact_values(facts: RecordFacts) -> tuple[object, ...]:
+    """The facts as columns. Raises ValueError for an instant that is not UTC."""
+    return (
+        facts.number,
+        facts.profile,
+        facts.patient_id,
+        facts.status,
+        facts.current_step,
+        facts.title,
+        facts.search_text,
+        search_text(facts),
+        strings_text(facts.disputed),
+        strings_text(facts.assigned),
+        micros(facts.created_at),
+        micros(facts.updated_at),
+    )
+
+
+def head_of(row: RowMapping | dict[str, Any]) -> RecordHead:
+    """The head from a row of `records`, by column name."""
+    facts = RecordFacts(
+        number=row["number"],
+        profile=row["profile"],
+        patient_id=row["patient_id"],
+        status=row["status"],
+        current_step=row["current_step"],
+        title=row["title"],
+        search_text=row["search_text"],
+        disputed=strings(row["disputed"]),
+        assigned=strings(row["assigned"]),
+        created_at=instant(row["created_at"]),
+        updated_at=instant(row["updated_at"]),
+    )
+    return RecordHead(id=row["id"], epoch=row["epoch"], version=row["version"], facts=facts)
+
+
+def matches(wanted: RecordFilter, head: RecordHead) -> bool:
+    """What `read_board` filters in SQL, for a store that has none."""
+    facts = head.facts
+    return (
+        (wanted.profile is None or facts.profile == wanted.profile)
+        and (wanted.step is None or facts.current_step == wanted.step)
+        and (wanted.status is None or facts.status == wanted.status)
+        and (wanted.assigned is None or wanted.assigned in facts.assigned)
+        and (wanted.text is None or folded(wanted.text) in search_text(facts))
+        and (wanted.after is None or head.id < wanted.after)
+    )
+
+
+async def read_board(connection: AsyncConnection, wanted: RecordFilter) -> Sequence[RecordHead]:
+    """One page, newest first by id (ULIDs begin with the time they were made)."""
+    query = select(*(records.c[name] for name in HEAD_COLUMNS))
+    for column, value in (
+        (records.c.profile, wanted.profile),
+        (records.c.current_step, wanted.step),
+        (records.c.status, wanted.status),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.assigned is not None:
+        person = func.json_each(records.c.assigned).table_valued("value")
+        query = query.where(exists(select(person.c.value).where(person.c.value == wanted.assigned)))
+    if wanted.text is not None:
+        query = query.where(records.c.search_folded.contains(folded(wanted.text), autoescape=True))
+    if wanted.after is not None:
+        query = query.where(records.c.id < wanted.after)
+    found = await connection.execute(query.order_by(records.c.id.desc()).limit(wanted.limit))
+    return [head_of(row) for row in found.mappings()]
+
+
+_BY_ID = select(records.c.id).where(records.c.id == bindparam("wanted"))
+_BY_NUMBER = select(records.c.id).where(
+    records.c.number == bindparam("wanted"), records.c.number != ""
+)
+
+
+async def resolve(connection: AsyncConnection, id_or_number: str) -> str:
+    """The id of the record with this id, else with this number. Raises RecordNotFound."""
+    for query in (_BY_ID, _BY_NUMBER):
+        found: str | None = (await connection.execute(query, {"wanted": id_or_number})).scalar()
+        if found is not None:
+            return found
+    raise RecordNotFound
+
+
+def human_number(prefix: str, last: int) -> str:
+    """`OPD-000001`."""
+    return f"{prefix}-{last:06d}"
+
+
+_NEXT = insert(numbers).values(prefix=bindparam("of"), last=1)
+_NEXT_NUMBER = _NEXT.on_conflict_do_update(
+    index_elements=["prefix"], set_={"last": numbers.c.last + 1}
+).returning(numbers.c.last)
+
+
+def next_number(connection: Connection, prefix: str) -> str:
+    """A number of this prefix that was never given out before, in this database."""
+    return human_number(prefix, connection.execute(_NEXT_NUMBER, {"of": prefix}).scalar_one())

@@ -1,0 +1,110 @@
+"""Opening a record, and checking that a log or the audit trail is whole. Runs in a reader thread.
+
+Works beside a running server: each call is one read transaction. A damaged record is StoreCorrupt,
+never a new one; a damaged snapshot is passed over for the older one or the log.
+"""
+
+import sqlite3
+
+from storage import audit as audit_trail
+from storage.errors import RecordNotFound, StoreCorrupt
+from storage.heads import HEAD_COLUMNS, head_of
+from storage.ports import RecordHead, StoredRecord
+from storage.snapshots import digest, read_newest
+from storage.update_log import Break, first_break, read_rows, require_whole
+from sync.effects import EMPTY_HASH, Snapshot, UpdateRow
+
+__all__ = ["load", "read_log", "verify_audit", "verify_log"]
+
+_PAGE = 1000
+_HEAD = f"SELECT hash, {', '.join(HEAD_COLUMNS)} FROM records WHERE id = ?"
+_HAS_ROWS = "SELECT 1 FROM updates WHERE record_id = ? LIMIT 1"
+_SNAPSHOTS = (
+    'SELECT version, hash, document, "index", digest FROM snapshots '
+    "WHERE record_id = ? ORDER BY version"
+)
+_ROW_HASH = "SELECT hash FROM updates WHERE record_id = ? AND version = ?"
+_AUDIT = f"SELECT {', '.join(audit_trail.COLUMNS)} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?"
+
+
+def _head(connection: sqlite3.Connection, record_id: str) -> tuple[bytes, RecordHead]:
+    """The hash at which the log ends, and the head. Raises RecordNotFound, StoreCorrupt."""
+    found = connection.execute(_HEAD, (record_id,)).fetchone()
+    if found is not None:
+        return found[0], head_of(dict(zip(HEAD_COLUMNS, found[1:], strict=True)))
+    if connection.execute(_HAS_ROWS, (record_id,)).fetchone() is not None:
+        raise StoreCorrupt("a log has lost its record", record_id=record_id)
+    raise RecordNotFound
+
+
+def load(connection: sqlite3.Connection, record_id: str) -> StoredRecord:
+    """Raises RecordNotFound, StoreCorrupt."""
+    try:
+        hash_, head = _head(connection, record_id)
+        snapshot = read_newest(connection, record_id, head.version)
+        after = snapshot.version if snapshot else 0
+        rows = read_rows(connection, record_id, after)
+    except OverflowError as error:
+        raise StoreCorrupt("an instant is out of range", record_id=record_id) from error
+    require_whole(
+        record_id,
+        rows,
+        after=after,
+        previous=snapshot.hash if snapshot else EMPTY_HASH,
+        version=head.version,
+        head=hash_,
+    )
+    return StoredRecord(head=head, snapshot=snapshot, rows=tuple(rows))
+
+
+def read_log(
+    connection: sqlite3.Connection, record_id: str, after: int, limit: int
+) -> list[UpdateRow]:
+    """Rows with version > after, ascending. Raises RecordNotFound, StoreCorrupt."""
+    rows = read_rows(connection, record_id, after, limit)
+    if not rows:
+        _head(connection, record_id)
+    return rows
+
+
+def verify_log(connection: sqlite3.Connection, record_id: str) -> Break | None:
+    """The first row, or snapshot, of the record that is not what was written; None if all is well.
+
+    Reads the log from its first row, a page at a time. Raises RecordNotFound, StoreCorrupt.
+    """
+    hash_, head = _head(connection, record_id)
+    after, previous = 0, EMPTY_HASH
+    while rows := read_rows(connection, record_id, after, _PAGE):
+        broken = first_break(previous, after, rows)
+        if broken is not None:
+            return broken
+        after, previous = rows[-1].version, rows[-1].hash
+    if after != head.version:
+        missing = after < head.version
+        reason = "a row is missing" if missing else "the log is longer than its record says"
+        return Break(position=min(after, head.version) + 1, reason=reason)
+    if previous != hash_:
+        return Break(position=after, reason="the log ends in another hash than its record")
+    return _verify_snapshots(connection, record_id)
+
+
+def _verify_snapshots(connection: sqlite3.Connection, record_id: str) -> Break | None:
+    for version, hash_, document, index, told in connection.execute(_SNAPSHOTS, (record_id,)):
+        snapshot = Snapshot(version=version, hash=hash_, document=document, index=index)
+        row = connection.execute(_ROW_HASH, (record_id, version)).fetchone()
+        if row is None or row[0] != hash_:
+            return Break(position=version, reason="a snapshot does not match its log row")
+        if digest(snapshot) != told:
+            return Break(position=version, reason="a snapshot does not match its digest")
+    return None
+
+
+def verify_audit(connection: sqlite3.Connection) -> Break | None:
+    """The first audit entry that does not continue the chain, or None."""
+    chain = audit_trail.FIRST
+    while rows := connection.execute(_AUDIT, (chain[0], _PAGE)).fetchall():
+        broken = audit_trail.first_break(chain, rows)
+        if broken is not None:
+            return broken
+        chain = audit_trail.after(rows[-1])
+    return None

@@ -1,0 +1,327 @@
+"""A store in memory that behaves like the one on disk, for tests and the demo. Nothing survives."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+import msgspec
+
+from storage import audit as audit_trail
+from storage import heads, snapshots, update_log
+from storage.columns import folded, micros
+from storage.errors import (
+    LoginNotFound,
+    RecordExists,
+    RecordNotFound,
+    StoreUnavailable,
+    UserExists,
+    UserNotFound,
+    VersionConflict,
+)
+from storage.ports import Login, RecordFilter, RecordHead, StoredRecord, User
+from storage.update_log import Break
+from sync.effects import EMPTY_HASH, AuditEntry, Commit, Conflict, Refusal, Snapshot, UpdateRow
+
+__all__ = ["MemoryStore"]
+
+
+class _Record:
+    """One record's state."""
+
+    __slots__ = ("conflicts", "hash", "head", "refusals", "rows", "snapshots")
+
+    def __init__(self, head: RecordHead) -> None:
+        self.head = head
+        self.hash = EMPTY_HASH
+        self.rows: list[UpdateRow] = []
+        self.refusals: dict[str, Refusal] = {}
+        self.conflicts: dict[str, Conflict] = {}
+        self.snapshots: dict[int, Snapshot] = {}
+
+
+class _Trail:
+    """The audit trail, linked like the one on disk; and whether the store is open."""
+
+    def __init__(self) -> None:
+        self.entries: list[AuditEntry] = []
+        self.rows: list[tuple[object, ...]] = []
+        self.chain = audit_trail.FIRST
+        self.closed = False
+
+    def require_open(self) -> None:
+        if self.closed:
+            raise StoreUnavailable("it is closed")
+
+    def extend(self, entries: Sequence[AuditEntry]) -> None:
+        self.require_open()
+        prepared = [audit_trail.entry_values(entry) for entry in entries]
+        for entry, values in zip(entries, prepared, strict=True):
+            row = audit_trail.link(self.chain, values)
+            self.chain = audit_trail.after(row)
+            self.rows.append(row)
+            self.entries.append(entry)
+
+
+class MemoryRecords:
+    """Keeps `storage.ports.Records`."""
+
+    def __init__(self, trail: _Trail) -> None:
+        self._trail = trail
+        self._records: dict[str, _Record] = {}
+        self._by_number: dict[str, str] = {}
+        self._numbers: dict[str, int] = {}
+
+    async def create(self, record_id: str, commit: Commit) -> None:
+        self._trail.require_open()
+        update_log.check_new(record_id, commit)
+        assert commit.facts is not None
+        number = commit.facts.number
+        if record_id in self._records or (number and number in self._by_number):
+            raise RecordExists
+        _check_instants(commit)
+        head = RecordHead(id=record_id, epoch=0, version=0, facts=commit.facts)
+        self._records[record_id] = _Record(head)
+        self._apply(commit)
+
+    async def append(self, commit: Commit) -> None:
+        self._trail.require_open()
+        update_log.check_commit(commit)
+        record = self._record(commit.record_id)
+        if record.head.version != commit.base_version:
+            raise VersionConflict(expected=commit.base_version, actual=record.head.version)
+        if commit.facts is not None and commit.facts.number:
+            holder = self._by_number.get(commit.facts.number, commit.record_id)
+            if holder != commit.record_id:
+                raise RecordExists
+        _check_instants(commit)
+        self._apply(commit)
+
+    def _apply(self, commit: Commit) -> None:
+        record = self._record(commit.record_id)
+        record.rows.extend(commit.rows)
+        if commit.rows:
+            record.hash = commit.rows[-1].hash
+        facts = record.head.facts if commit.facts is None else commit.facts
+        self._by_number.pop(record.head.facts.number, None)
+        if facts.number:
+            self._by_number[facts.number] = commit.record_id
+        record.head = RecordHead(
+            id=commit.record_id,
+            epoch=record.head.epoch,
+            version=commit.base_version + len(commit.rows),
+            facts=facts,
+        )
+        record.refusals.update({refusal.id: refusal for refusal in commit.refusals})
+        record.conflicts.update({conflict.id: conflict for conflict in commit.conflicts})
+        self._trail.extend(commit.audit)
+
+    def _record(self, record_id: str) -> _Record:
+        try:
+            return self._records[record_id]
+        except KeyError:
+            raise RecordNotFound from None
+
+    async def load(self, record_id: str) -> StoredRecord:
+        self._trail.require_open()
+        record = self._record(record_id)
+        newest = max(record.snapshots, default=0)
+        snapshot = record.snapshots.get(newest)
+        rows = tuple(record.rows[newest:])
+        update_log.require_whole(
+            record_id,
+            rows,
+            after=newest,
+            previous=snapshot.hash if snapshot else EMPTY_HASH,
+            version=record.head.version,
+            head=record.hash,
+        )
+        return StoredRecord(head=record.head, snapshot=snapshot, rows=rows)
+
+    async def resolve(self, id_or_number: str) -> str:
+        self._trail.require_open()
+        if id_or_number in self._records:
+            return id_or_number
+        try:
+            return self._by_number[id_or_number]
+        except KeyError:
+            raise RecordNotFound from None
+
+    async def list(self, wanted: RecordFilter) -> Sequence[RecordHead]:
+        self._trail.require_open()
+        newest_first = sorted(self._records, reverse=True)
+        found = (self._records[record_id].head for record_id in newest_first)
+        return [head for head in found if heads.matches(wanted, head)][: wanted.limit]
+
+    async def rows(self, record_id: str, after: int = 0, limit: int = 1000) -> Sequence[UpdateRow]:
+        self._trail.require_open()
+        return self._record(record_id).rows[after : after + limit]
+
+    async def save_snapshot(self, record_id: str, snapshot: Snapshot) -> None:
+        self._trail.require_open()
+        record = self._record(record_id)
+        known = 1 <= snapshot.version <= len(record.rows)
+        snapshots.require_match(
+            record_id, snapshot, record.rows[snapshot.version - 1].hash if known else None
+        )
+        record.snapshots[snapshot.version] = snapshot
+        for version in sorted(record.snapshots)[: -snapshots.KEPT]:
+            del record.snapshots[version]
+
+    async def refusals(self, record_id: str) -> Sequence[Refusal]:
+        self._trail.require_open()
+        return list(self._record(record_id).refusals.values())
+
+    async def conflicts(self, record_id: str) -> Sequence[Conflict]:
+        self._trail.require_open()
+        return list(self._record(record_id).conflicts.values())
+
+    async def record_ids(self) -> AsyncIterator[str]:
+        self._trail.require_open()
+        for record_id in sorted(self._records):
+            yield record_id
+
+    async def next_number(self, prefix: str) -> str:
+        self._trail.require_open()
+        last = self._numbers[prefix] = self._numbers.get(prefix, 0) + 1
+        return heads.human_number(prefix, last)
+
+
+def _check_instants(commit: Commit) -> None:
+    """Raises ValueError for what the store on disk would refuse, before anything changes."""
+    for row in commit.rows:
+        update_log.row_values(commit.record_id, row)
+    for refusal in commit.refusals:
+        micros(refusal.at), micros(refusal.written_at)
+    for entry in commit.audit:
+        micros(entry.at)
+    if commit.facts is not None:
+        heads.fact_values(commit.facts)
+
+
+class MemoryDirectory:
+    """Keeps `storage.ports.Directory`."""
+
+    def __init__(self, trail: _Trail) -> None:
+        self._trail = trail
+        self._users: dict[str, User] = {}
+        self._logins: dict[str, Login] = {}
+
+    async def add_user(self, user: User) -> None:
+        self._trail.require_open()
+        taken = {folded(known.username) for known in self._users.values()}
+        if user.id in self._users or folded(user.username) in taken:
+            raise UserExists
+        self._users[user.id] = user
+
+    async def update_user(self, user: User) -> None:
+        known = await self.user(user.id)
+        self._users[user.id] = msgspec.structs.replace(
+            user, username=known.username, created_at=known.created_at
+        )
+
+    async def user(self, user_id: str) -> User:
+        self._trail.require_open()
+        try:
+            return self._users[user_id]
+        except KeyError:
+            raise UserNotFound from None
+
+    async def user_by_username(self, username: str) -> User:
+        self._trail.require_open()
+        for user in self._users.values():
+            if folded(user.username) == folded(username):
+                return user
+        raise UserNotFound
+
+    async def users(self) -> Sequence[User]:
+        self._trail.require_open()
+        return sorted(self._users.values(), key=lambda user: folded(user.username))
+
+    async def add_login(self, login: Login) -> None:
+        await self.user(login.user_id)
+        for known in self._logins.values():
+            if known.id == login.id or known.token_hash == login.token_hash:
+                raise StoreUnavailable("a constraint of the database refused the operation")
+        self._logins[login.id] = login
+
+    async def login_by_token_hash(self, token_hash: bytes) -> Login:
+        self._trail.require_open()
+        for login in self._logins.values():
+            if login.token_hash == token_hash:
+                return login
+        raise LoginNotFound
+
+    async def logins(self, user_id: str) -> Sequence[Login]:
+        self._trail.require_open()
+        return [login for login in self._logins.values() if login.user_id == user_id]
+
+    async def touch_login(self, login_id: str, at: datetime) -> None:
+        login = self._login(login_id)
+        self._logins[login_id] = msgspec.structs.replace(login, last_used_at=at)
+
+    async def revoke_login(self, login_id: str, at: datetime) -> None:
+        login = self._login(login_id)
+        if login.revoked_at is None:
+            self._logins[login_id] = msgspec.structs.replace(login, revoked_at=at)
+
+    def _login(self, login_id: str) -> Login:
+        self._trail.require_open()
+        try:
+            return self._logins[login_id]
+        except KeyError:
+            raise LoginNotFound from None
+
+
+class MemoryStore:
+    """Keeps `storage.ports.Store` without a disk."""
+
+    def __init__(self) -> None:
+        self._trail = _Trail()
+        self._records = MemoryRecords(self._trail)
+        self._directory = MemoryDirectory(self._trail)
+
+    @property
+    def records(self) -> MemoryRecords:
+        return self._records
+
+    @property
+    def directory(self) -> MemoryDirectory:
+        return self._directory
+
+    async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
+        self._trail.extend(entries)
+
+    async def audit(
+        self,
+        *,
+        record_id: str | None = None,
+        user_id: str | None = None,
+        action: str | None = None,
+        since: datetime | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> Sequence[tuple[int, AuditEntry]]:
+        self._trail.require_open()
+        found = [
+            (seq, entry)
+            for seq, entry in enumerate(self._trail.entries, 1)
+            if seq > after
+            and record_id in (None, entry.record_id)
+            and user_id in (None, entry.user_id)
+            and action in (None, entry.action)
+            and (since is None or entry.at >= since)
+        ]
+        return found[:limit]
+
+    async def verify_log(self, record_id: str) -> Break | None:
+        """Where the record's log breaks first, or None. Raises RecordNotFound."""
+        return update_log.first_break(
+            EMPTY_HASH, 0, await self.records.rows(record_id, limit=2**62)
+        )
+
+    async def verify_audit(self) -> Break | None:
+        """Where the audit trail breaks first, or None."""
+        return audit_trail.first_break(audit_trail.FIRST, self._trail.rows)
+
+    async def close(self) -> None:
+        """Further calls raise StoreUnavailable. Idempotent."""
+        self._trail.closed = True

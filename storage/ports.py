@@ -1,0 +1,172 @@
+"""What the rest of the house needs of a store; `sqlite` and `memory` keep it (contract suite).
+
+All calls are coroutines and raise `storage.errors`. An answer means: it is on disk.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from sync.effects import AuditEntry, Commit, Conflict, RecordFacts, Refusal, Snapshot, UpdateRow
+
+__all__ = [
+    "Directory",
+    "Login",
+    "RecordFilter",
+    "RecordHead",
+    "Records",
+    "Store",
+    "StoredRecord",
+    "User",
+]
+
+
+class RecordHead(msgspec.Struct, frozen=True, kw_only=True):
+    """A record as the board lists it."""
+
+    id: str
+    epoch: int
+    version: int
+    facts: RecordFacts
+
+
+class StoredRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a room is loaded from: the newest usable snapshot and the rows after it.
+
+    The rows are contiguous from `snapshot.version + 1` (or 1) to `head.version`; the hash chain was
+    checked from the snapshot on.
+    """
+
+    head: RecordHead
+    snapshot: Snapshot | None
+    rows: Sequence[UpdateRow]
+
+
+class RecordFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which records a listing wants; None means any. `text` matches name, number or village."""
+
+    profile: str | None = None
+    step: str | None = None
+    status: str | None = None
+    assigned: str | None = None
+    text: str | None = None
+    after: str | None = None
+    """The last id of the page before (newest first by id)."""
+    limit: int = 50
+
+
+class Records(Protocol):
+    """Records, their logs and what judging them left behind."""
+
+    async def create(self, record_id: str, commit: Commit) -> None:
+        """Store a new record with its first rows; `commit.facts` is set. Raises RecordExists."""
+
+    async def append(self, commit: Commit) -> None:
+        """Store one batch. Group-committed with what other rooms append at the same time.
+
+        Raises VersionConflict when the log does not stand at `commit.base_version`.
+        """
+
+    async def load(self, record_id: str) -> StoredRecord:
+        """Raises RecordNotFound; StoreCorrupt when rows are missing or the chain does not hold."""
+
+    async def resolve(self, id_or_number: str) -> str:
+        """The id of the record with this id or number. Raises RecordNotFound."""
+
+    async def list(self, wanted: RecordFilter) -> Sequence[RecordHead]: ...
+
+    async def rows(self, record_id: str, after: int = 0, limit: int = 1000) -> Sequence[UpdateRow]:
+        """Rows with version > after, ascending."""
+
+    async def save_snapshot(self, record_id: str, snapshot: Snapshot) -> None:
+        """Keep the newest two. Raises StoreCorrupt when its hash is not that of its log row."""
+
+    async def refusals(self, record_id: str) -> Sequence[Refusal]: ...
+
+    async def conflicts(self, record_id: str) -> Sequence[Conflict]: ...
+
+    def record_ids(self) -> AsyncIterator[str]: ...
+
+    async def next_number(self, prefix: str) -> str:
+        """A human number that was never given out before: `OPD-000001`."""
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """An account. `password_hash` is argon2id in PHC form."""
+
+    id: str
+    username: str
+    name: str
+    roles: frozenset[str]
+    password_hash: str
+    disabled: bool
+    created_at: datetime
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True):
+    """One signed-in device. `token_hash` is SHA-256 of the token, which is never stored."""
+
+    id: str
+    user_id: str
+    token_hash: bytes
+    device: str
+    address: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+
+class Directory(Protocol):
+    """Accounts and log-ins."""
+
+    async def add_user(self, user: User) -> None:
+        """Raises UserExists (user names are compared case-insensitively)."""
+
+    async def update_user(self, user: User) -> None:
+        """Replace name, roles, password_hash, disabled. Raises UserNotFound."""
+
+    async def user(self, user_id: str) -> User: ...
+
+    async def user_by_username(self, username: str) -> User: ...
+
+    async def users(self) -> Sequence[User]: ...
+
+    async def add_login(self, login: Login) -> None: ...
+
+    async def login_by_token_hash(self, token_hash: bytes) -> Login:
+        """Raises LoginNotFound."""
+
+    async def logins(self, user_id: str) -> Sequence[Login]: ...
+
+    async def touch_login(self, login_id: str, at: datetime) -> None: ...
+
+    async def revoke_login(self, login_id: str, at: datetime) -> None:
+        """Idempotent. Raises LoginNotFound."""
+
+
+class Store(Protocol):
+    """One database."""
+
+    @property
+    def records(self) -> Records: ...
+
+    @property
+    def directory(self) -> Directory: ...
+
+    async def append_audit(self, entries: Sequence[AuditEntry]) -> None: ...
+
+    async def audit(
+        self,
+        *,
+        record_id: str | None = None,
+        user_id: str | None = None,
+        action: str | None = None,
+        since: datetime | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> Sequence[tuple[int, AuditEntry]]: ...
+
+    async def close(self) -> None: ...

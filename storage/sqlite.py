@@ -1,0 +1,255 @@
+"""The store in one SQLite file: every write through one writer, reads beside it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage import audit as audit_trail
+from storage import directory, heads, loading, refusals, snapshots
+from storage.backups import backup
+from storage.engine import StoreSettings, hold, open_engine, wrapped
+from storage.errors import RecordNotFound, StoreUnavailable
+from storage.migrations import migrate
+from storage.ports import Login, RecordFilter, RecordHead, StoredRecord, User
+from storage.readers import Readers
+from storage.tables import records
+from storage.update_log import Break, check_new
+from storage.writer import Writer
+from sync.effects import AuditEntry, Commit, Conflict, Refusal, Snapshot, UpdateRow
+
+__all__ = ["SqliteDirectory", "SqliteRecords", "SqliteStore"]
+
+T = TypeVar("T")
+
+_PAGE = 1000
+
+
+class _Database:
+    """One file: its readers, and its writer unless it was opened for reading."""
+
+    def __init__(self, path: Path, readers: Readers, writer: Writer | None) -> None:
+        self.path = path
+        self.readers = readers
+        self._writer = writer
+
+    @property
+    def writer(self) -> Writer:
+        """Raises StoreUnavailable on a store that was opened for reading."""
+        if self._writer is None:
+            raise StoreUnavailable("it was opened for reading")
+        return self._writer
+
+    async def write(self, run: Callable[[Connection], T]) -> T:
+        return await self.writer.call(run)
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            await self._writer.close()
+        await self.readers.close()
+
+
+class SqliteRecords:
+    """Keeps `storage.ports.Records`."""
+
+    def __init__(self, database: _Database) -> None:
+        self._database = database
+        self._readers = database.readers
+
+    async def create(self, record_id: str, commit: Commit) -> None:
+        check_new(record_id, commit)
+        await self._database.writer.append(commit, creates=True)
+
+    async def append(self, commit: Commit) -> None:
+        await self._database.writer.append(commit)
+
+    async def load(self, record_id: str) -> StoredRecord:
+        return await self._readers.in_thread(lambda driver: loading.load(driver, record_id))
+
+    async def resolve(self, id_or_number: str) -> str:
+        return await self._readers.on_loop(lambda on: heads.resolve(on, id_or_number))
+
+    async def list(self, wanted: RecordFilter) -> Sequence[RecordHead]:
+        return await self._readers.on_loop(lambda on: heads.read_board(on, wanted))
+
+    async def rows(self, record_id: str, after: int = 0, limit: int = 1000) -> Sequence[UpdateRow]:
+        return await self._readers.in_thread(
+            lambda driver: loading.read_log(driver, record_id, after, limit)
+        )
+
+    async def save_snapshot(self, record_id: str, snapshot: Snapshot) -> None:
+        await self._database.write(lambda on: snapshots.save(on, record_id, snapshot))
+
+    async def refusals(self, record_id: str) -> Sequence[Refusal]:
+        async def read(on: AsyncConnection) -> Sequence[Refusal]:
+            found = await refusals.read_refusals(on, record_id)
+            return found or await _nothing_of(on, record_id)
+
+        return await self._readers.on_loop(read)
+
+    async def conflicts(self, record_id: str) -> Sequence[Conflict]:
+        async def read(on: AsyncConnection) -> Sequence[Conflict]:
+            found = await refusals.read_conflicts(on, record_id)
+            return found or await _nothing_of(on, record_id)
+
+        return await self._readers.on_loop(read)
+
+    async def record_ids(self) -> AsyncIterator[str]:
+        """Ascending, read a page at a time: records made meanwhile may be missing."""
+        page = select(records.c.id).order_by(records.c.id).limit(_PAGE)
+        after = ""
+
+        async def read(on: AsyncConnection) -> Sequence[str]:
+            return (await on.execute(page.where(records.c.id > after))).scalars().all()
+
+        while found := await self._readers.on_loop(read):
+            for record_id in found:
+                yield record_id
+            after = found[-1]
+
+    async def next_number(self, prefix: str) -> str:
+        return await self._database.write(lambda on: heads.next_number(on, prefix))
+
+
+async def _nothing_of(on: AsyncConnection, record_id: str) -> tuple[()]:
+    """Nothing, of a record that exists. Raises RecordNotFound."""
+    wanted = select(records.c.id).where(records.c.id == record_id)
+    if (await on.execute(wanted)).first() is None:
+        raise RecordNotFound
+    return ()
+
+
+class SqliteDirectory:
+    """Keeps `storage.ports.Directory`."""
+
+    def __init__(self, database: _Database) -> None:
+        self._database = database
+        self._readers = database.readers
+
+    async def add_user(self, user: User) -> None:
+        await self._database.write(lambda on: directory.add_user(on, user))
+
+    async def update_user(self, user: User) -> None:
+        await self._database.write(lambda on: directory.update_user(on, user))
+
+    async def user(self, user_id: str) -> User:
+        return await self._readers.on_loop(lambda on: directory.read_user(on, user_id))
+
+    async def user_by_username(self, username: str) -> User:
+        return await self._readers.on_loop(lambda on: directory.read_user_by_username(on, username))
+
+    async def users(self) -> Sequence[User]:
+        return await self._readers.on_loop(directory.read_users)
+
+    async def add_login(self, login: Login) -> None:
+        await self._database.write(lambda on: directory.add_login(on, login))
+
+    async def login_by_token_hash(self, token_hash: bytes) -> Login:
+        return await self._readers.on_loop(lambda on: directory.read_login(on, token_hash))
+
+    async def logins(self, user_id: str) -> Sequence[Login]:
+        return await self._readers.on_loop(lambda on: directory.read_logins(on, user_id))
+
+    async def touch_login(self, login_id: str, at: datetime) -> None:
+        await self._database.write(lambda on: directory.touch_login(on, login_id, at))
+
+    async def revoke_login(self, login_id: str, at: datetime) -> None:
+        await self._database.write(lambda on: directory.revoke_login(on, login_id, at))
+
+
+class SqliteStore:
+    """Keeps `storage.ports.Store`. Made by `open`."""
+
+    def __init__(self, database: _Database, held: contextlib.ExitStack) -> None:
+        self._database = database
+        self._held = held
+        self._records = SqliteRecords(database)
+        self._directory = SqliteDirectory(database)
+
+    @classmethod
+    async def open(
+        cls, path: Path, settings: StoreSettings | None = None, *, read_only: bool = False
+    ) -> "SqliteStore":
+        """Open the file, making it and bringing its schema up to date as needed.
+
+        read_only: change nothing, not even the schema; works beside a running server.
+        Raises StoreIncompatible, StoreCorrupt, StoreUnavailable.
+        """
+        settings = settings or StoreSettings()
+        with contextlib.ExitStack() as held:
+            writer = None
+            if not read_only:
+                held.enter_context(hold(path, alone=False))
+                engine = open_engine(path, settings, writer=True)
+                held.callback(engine.dispose)
+                with wrapped():
+                    await asyncio.to_thread(migrate, engine)
+            readers = Readers(path, settings)
+            try:
+                await readers.require_current()
+            except BaseException:
+                await readers.close()
+                raise
+            if not read_only:
+                writer = Writer(engine, settings)
+            return cls(_Database(path, readers, writer), held.pop_all())
+
+    @property
+    def records(self) -> SqliteRecords:
+        return self._records
+
+    @property
+    def directory(self) -> SqliteDirectory:
+        return self._directory
+
+    async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
+        await self._database.writer.append_audit(entries)
+
+    async def audit(
+        self,
+        *,
+        record_id: str | None = None,
+        user_id: str | None = None,
+        action: str | None = None,
+        since: datetime | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> Sequence[tuple[int, AuditEntry]]:
+        return await self._database.readers.on_loop(
+            lambda on: audit_trail.read_audit(
+                on,
+                record_id=record_id,
+                user_id=user_id,
+                action=action,
+                since=since,
+                after=after,
+                limit=limit,
+            )
+        )
+
+    async def verify_log(self, record_id: str) -> Break | None:
+        """Where the record's log or a snapshot breaks first, or None. Raises RecordNotFound."""
+        return await self._database.readers.in_thread(
+            lambda driver: loading.verify_log(driver, record_id)
+        )
+
+    async def verify_audit(self) -> Break | None:
+        """Where the audit trail breaks first, or None."""
+        return await self._database.readers.in_thread(loading.verify_audit)
+
+    async def backup(self, target: Path) -> None:
+        """Copy the database to `target` as it stands now, beside all other work.
+
+        Raises StoreUnavailable, StoreCorrupt; an older file at `target` is then left as it was.
+        """
+        await asyncio.to_thread(backup, self._database.path, target)
+
+    async def close(self) -> None:
+        """Store what was submitted, then let go of the file. Idempotent."""
+        await self._database.close()
+        self._held.close()

@@ -1,0 +1,265 @@
+"""The tables, as SQLAlchemy Core; the schema after all migrations equals this module (tested).
+
+Integers are 64 bit, instants microseconds (`storage/columns.py`), lists JSON text. On SQLite every
+table is STRICT, so a value of the wrong type is refused instead of converted. `updates` and `audit`
+are append-only: triggers abort UPDATE and DELETE, and their order is the sequence, never a clock.
+"""
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+)
+
+__all__ = [
+    "APPEND_ONLY",
+    "append_only_ddl",
+    "audit",
+    "conflicts",
+    "logins",
+    "metadata",
+    "numbers",
+    "records",
+    "refusals",
+    "snapshots",
+    "updates",
+    "users",
+]
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_INT = BigInteger().with_variant(Integer(), "sqlite")  # STRICT tables know INTEGER only
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _int(name: str) -> Column[int]:
+    return Column(name, _INT, nullable=False)
+
+
+def _blob(name: str) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=False)
+
+
+def _record_id() -> Column[str]:
+    return Column("record_id", Text, ForeignKey("records.id"), nullable=False)
+
+
+records = Table(
+    "records",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _int("epoch"),
+    _int("version"),
+    _blob("hash"),
+    _text("number"),
+    _text("profile"),
+    _text("patient_id"),
+    _text("status"),
+    _text("current_step"),
+    _text("title"),
+    _text("search_text"),
+    _text("search_folded"),
+    _text("disputed"),
+    _text("assigned"),
+    _int("created_at"),
+    _int("updated_at"),
+    CheckConstraint("epoch >= 0", name="epoch"),
+    CheckConstraint("version >= 0", name="version"),
+    CheckConstraint("length(hash) = 32", name="hash"),
+    CheckConstraint("id <> ''", name="id"),
+    sqlite_strict=True,
+)
+Index(
+    "uq_records_number",
+    records.c.number,
+    unique=True,
+    sqlite_where=records.c.number != "",
+    postgresql_where=records.c.number != "",
+)
+Index("ix_records_board", records.c.status, records.c.current_step, records.c.id)
+
+updates = Table(
+    "updates",
+    metadata,
+    Column("sequence", _INT, primary_key=True),
+    _record_id(),
+    _int("version"),
+    _blob("update"),
+    _blob("annotations"),
+    _text("author"),
+    _text("role"),
+    _text("login_id"),
+    _text("device"),
+    _text("address"),
+    _int("written_at"),
+    _int("received_at"),
+    _blob("hash"),
+    UniqueConstraint("record_id", "version"),
+    CheckConstraint("version >= 1", name="version"),
+    CheckConstraint("length(hash) = 32", name="hash"),
+    sqlite_strict=True,
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("sequence", _INT, primary_key=True),
+    _record_id(),
+    _int("version"),
+    _blob("hash"),
+    _blob("document"),
+    _blob("index"),
+    _blob("digest"),
+    UniqueConstraint("record_id", "version"),
+    CheckConstraint("version >= 1", name="version"),
+    CheckConstraint("length(hash) = 32", name="hash"),
+    CheckConstraint("length(digest) = 32", name="digest"),
+    sqlite_strict=True,
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("sequence", _INT, primary_key=True),
+    _record_id(),
+    _text("id"),
+    _text("field"),
+    _text("rule"),
+    _text("reason"),
+    _text("value"),
+    _text("author"),
+    _text("role"),
+    _text("login_id"),
+    _text("device"),
+    _text("address"),
+    _int("at"),
+    _int("written_at"),
+    _blob("original"),
+    _text("status"),
+    UniqueConstraint("record_id", "id"),
+    CheckConstraint("status IN ('open', 'applied', 'dismissed')", name="status"),
+    sqlite_strict=True,
+)
+
+conflicts = Table(
+    "conflicts",
+    metadata,
+    Column("sequence", _INT, primary_key=True),
+    _record_id(),
+    _text("id"),
+    _text("field"),
+    _int("critical"),
+    _text("status"),
+    _text("base"),
+    _text("values"),
+    _int("standing"),
+    Column("resolved_by", Text),
+    Column("reason", Text),
+    UniqueConstraint("record_id", "id"),
+    CheckConstraint("status IN ('open', 'resolved')", name="status"),
+    CheckConstraint("critical IN (0, 1)", name="critical"),
+    sqlite_strict=True,
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("username"),
+    _text("username_folded"),
+    _text("name"),
+    _text("roles"),
+    _text("password_hash"),
+    _int("disabled"),
+    _int("created_at"),
+    UniqueConstraint("username_folded"),
+    CheckConstraint("disabled IN (0, 1)", name="disabled"),
+    sqlite_strict=True,
+)
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("sequence", _INT, primary_key=True),
+    _text("id"),
+    Column("user_id", Text, ForeignKey("users.id"), nullable=False, index=True),
+    _blob("token_hash"),
+    _text("device"),
+    _text("address"),
+    _int("created_at"),
+    _int("last_used_at"),
+    _int("expires_at"),
+    Column("revoked_at", _INT),
+    UniqueConstraint("id"),
+    UniqueConstraint("token_hash"),
+    sqlite_strict=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", _INT, primary_key=True, autoincrement=False),
+    _int("at"),
+    _text("action"),
+    _text("outcome"),
+    _text("user_id"),
+    _text("login_id"),
+    _text("device"),
+    _text("address"),
+    _text("record_id"),
+    _int("version"),
+    _text("detail"),
+    _blob("hash"),
+    CheckConstraint("outcome IN ('success', 'denied', 'failure')", name="outcome"),
+    CheckConstraint("length(hash) = 32", name="hash"),
+    sqlite_strict=True,
+)
+Index("ix_audit_record_id", audit.c.record_id, sqlite_where=audit.c.record_id != "")
+
+numbers = Table(
+    "numbers",
+    metadata,
+    Column("prefix", Text, primary_key=True),
+    _int("last"),
+    CheckConstraint("last >= 1", name="last"),
+    sqlite_strict=True,
+)
+
+APPEND_ONLY = ("updates", "audit")
+"""The tables whose rows are never changed and never removed."""
+
+
+def append_only_ddl(table: str) -> tuple[str, ...]:
+    """The SQLite statements that make `table` append-only."""
+    return tuple(
+        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        for verb in ("UPDATE", "DELETE")
+    )
+
+
+for _table in (updates, audit):
+    for _statement in append_only_ddl(_table.name):
+        _trigger = DDL(_statement).execute_if(dialect="sqlite")  # type: ignore[no-untyped-call]
+        event.listen(_table, "after_create", _trigger)

@@ -1,0 +1,354 @@
+"""One group of operations in one transaction: the hot path from prepared rows to COMMIT.
+
+The statements are SQLAlchemy Core, compiled once to SQL text and run on the driver's cursor inside
+SQLAlchemy's transaction: executing them through Core costs as much again as SQLite itself (numbers
+in docs/benchmarks). Rows go in as multi-row VALUES, because every step of a statement gives the
+interpreter lock away and may wait 5 ms for it beside a busy event loop; so one step carries up to
+64 rows.
+
+An operation that fails for its own reason (a guard says no) leaves the others alone. An error of
+the driver rolls the group back; unless the disk is to blame, each operation is then tried alone.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Executable, Insert, bindparam, func, insert, update
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError
+
+from storage import audit as audit_trail
+from storage.engine import is_outage, translated
+from storage.errors import (
+    RecordExists,
+    RecordNotFound,
+    StorageError,
+    StoreCorrupt,
+    StoreUnavailable,
+    VersionConflict,
+)
+from storage.heads import FACT_COLUMNS, fact_values
+from storage.refusals import (
+    CONFLICT_COLUMNS,
+    REFUSAL_COLUMNS,
+    conflict_row,
+    refusal_row,
+    upsert_conflicts,
+    upsert_refusals,
+)
+from storage.tables import audit, records, updates
+from storage.update_log import COLUMNS, check_commit, check_new, row_values
+from sync.effects import EMPTY_HASH, AuditEntry, Commit
+
+__all__ = ["Append", "Call", "GroupStore", "Operation", "prepare"]
+
+Values = tuple[object, ...]
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Operation:
+    """What the writer does for one caller; afterwards `error` says why not."""
+
+    error: Exception | None = None
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Append(Operation):
+    """A commit as columns, or audit entries alone (then `guard` is None)."""
+
+    record_id: str = ""
+    base_version: int = 0
+    creates: bool = False
+    guard: Values | None = None
+    with_facts: bool = False
+    rows: Sequence[Values] = ()
+    refusals: Sequence[Values] = ()
+    conflicts: Sequence[Values] = ()
+    entries: Sequence[Values] = ()
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Call(Operation):
+    """Anything else: runs in a savepoint of the group's transaction."""
+
+    run: Callable[[Connection], object]
+
+
+def prepare(commit: Commit, *, creates: bool = False) -> Append:
+    """Turn a commit into columns, on the caller's side so that its mistakes surface there.
+
+    Raises ValueError for rows out of sequence, an instant not in UTC, a new record without facts.
+    """
+    if creates:
+        check_new(commit.record_id, commit)
+    else:
+        check_commit(commit)
+    record_id, base = commit.record_id, commit.base_version
+    rows = [row_values(record_id, row) for row in commit.rows]
+    version = base + len(rows)
+    head = commit.rows[-1].hash if rows else None
+    facts = fact_values(commit.facts) if commit.facts is not None else ()
+    if not creates:
+        guard = (version, head, *facts, record_id, base)
+    else:
+        guard = (record_id, 0, version, head or EMPTY_HASH, *facts)
+    return Append(
+        record_id=record_id,
+        base_version=base,
+        creates=creates,
+        guard=guard,
+        with_facts=bool(facts),
+        rows=rows,
+        refusals=[refusal_row(record_id, refusal) for refusal in commit.refusals],
+        conflicts=[conflict_row(record_id, conflict) for conflict in commit.conflicts],
+        entries=prepare_entries(commit.audit),
+    )
+
+
+def prepare_entries(entries: Iterable[AuditEntry]) -> list[Values]:
+    """Audit entries as columns, not yet linked. Raises ValueError for an instant not in UTC."""
+    return [audit_trail.entry_values(entry) for entry in entries]
+
+
+def _compiled(statement: Executable, columns: Sequence[str]) -> str:
+    """The statement as text with positional parameters in the order of `columns`."""
+    made = statement.compile(dialect=sqlite.dialect(), column_keys=list(columns))  # type: ignore[attr-defined]
+    assert tuple(made.positiontup) == tuple(columns), made.positiontup
+    return str(made)
+
+
+def _guard(columns: Sequence[str]) -> str:
+    """UPDATE records … WHERE id = :of AND version = :base; no new hash keeps the old one."""
+    values: dict[str, Any] = {name: bindparam(name) for name in columns}
+    values["hash"] = func.coalesce(bindparam("hash"), records.c.hash)
+    guarded = (
+        update(records)
+        .where(records.c.id == bindparam("of"), records.c.version == bindparam("base"))
+        .values(values)
+    )
+    made = guarded.compile(dialect=sqlite.dialect())
+    assert tuple(made.positiontup or ()) == (*columns, "of", "base"), made.positiontup
+    return str(made)
+
+
+class _Bulk:
+    """An INSERT of many rows in few steps."""
+
+    _SIZES = (64, 16, 4, 1)
+
+    def __init__(self, statement: Insert, columns: Sequence[str]) -> None:
+        single = _compiled(statement, columns)
+        row = f"({', '.join('?' * len(columns))})"
+        assert single.endswith(f"VALUES {row}")
+        self._texts = [(size, single + f", {row}" * (size - 1)) for size in self._SIZES]
+
+    def run(self, cursor: sqlite3.Cursor, rows: Sequence[Values]) -> None:
+        done = 0
+        for size, text in self._texts:
+            while len(rows) - done >= size:
+                cursor.execute(text, tuple(chain.from_iterable(rows[done : done + size])))
+                done += size
+
+
+_CREATE_COLUMNS = ("id", "epoch", "version", "hash", *FACT_COLUMNS)
+_CREATE = _compiled(sqlite.insert(records).on_conflict_do_nothing(), _CREATE_COLUMNS)
+_FOLLOW = _guard(("version", "hash"))
+_FOLLOW_WITH_FACTS = _guard(("version", "hash", *FACT_COLUMNS))
+_UPDATES = _Bulk(insert(updates), COLUMNS)
+_AUDIT = _Bulk(insert(audit), audit_trail.COLUMNS)
+_REFUSALS = _compiled(upsert_refusals(), REFUSAL_COLUMNS)
+_CONFLICTS = _compiled(upsert_conflicts(), CONFLICT_COLUMNS)
+_STANDS_AT = "SELECT version FROM records WHERE id = ?"
+_CHAIN = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"
+
+
+@dataclass(slots=True, eq=False)
+class _Buffered:
+    """Rows whose guards have passed, waiting for one statement per table."""
+
+    rows: list[Values] = field(default_factory=list)
+    refusals: list[Values] = field(default_factory=list)
+    conflicts: list[Values] = field(default_factory=list)
+    entries: list[Values] = field(default_factory=list)
+
+
+class GroupStore:
+    """The one writing connection. Belongs to one thread; reopens itself after an I/O error."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+        self._chain = audit_trail.FIRST
+        self._seen: int | None = None
+
+    def store(self, group: Sequence[Operation]) -> None:
+        """Run the group; when this returns every operation is stored or has its error."""
+        try:
+            self._attempt(group)
+        except Exception as error:
+            self._abandon(error)
+            self._settle(group, error)
+
+    def checkpoint(self) -> None:
+        """Copy the WAL back and truncate it, unless a reader is in the way."""
+        if self._connection is None:
+            return
+        cursor = self._driver(self._connection).cursor()
+        try:
+            (timeout,) = cursor.execute("PRAGMA busy_timeout").fetchone()
+            cursor.execute("PRAGMA busy_timeout=0")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            cursor.execute(f"PRAGMA busy_timeout={timeout}")
+        except sqlite3.Error as error:
+            self._abandon(error)
+        finally:
+            cursor.close()
+
+    def close(self) -> None:
+        """Idempotent."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._engine.dispose()
+
+    def _attempt(self, group: Sequence[Operation]) -> None:
+        connection = self._open()
+        with connection.begin():
+            cursor = self._driver(connection).cursor()
+            try:
+                chain_ = self._current_chain(cursor)
+                buffered = _Buffered()
+                for operation in group:
+                    match operation:
+                        case Append():
+                            self._guarded(cursor, operation, buffered)
+                        case Call():
+                            chain_ = self._flush(cursor, buffered, chain_)
+                            buffered = _Buffered()
+                            self._called(connection, operation)
+                chain_ = self._flush(cursor, buffered, chain_)
+            finally:
+                cursor.close()
+        self._chain = chain_
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            self._seen = None
+            self._connection = self._engine.connect()
+        return self._connection
+
+    @staticmethod
+    def _driver(connection: Connection) -> sqlite3.Connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        return driver
+
+    def _current_chain(self, cursor: sqlite3.Cursor) -> audit_trail.Chain:
+        """The end of the audit trail; read again when another process has written."""
+        (seen,) = cursor.execute("PRAGMA data_version").fetchone()
+        if seen != self._seen:
+            self._chain = cursor.execute(_CHAIN).fetchone() or audit_trail.FIRST
+            self._seen = seen
+        return self._chain
+
+    def _guarded(self, cursor: sqlite3.Cursor, append: Append, buffered: _Buffered) -> None:
+        if append.guard is not None:
+            if append.creates:
+                text = _CREATE
+            else:
+                text = _FOLLOW_WITH_FACTS if append.with_facts else _FOLLOW
+            if cursor.execute(text, append.guard).rowcount == 0:
+                append.error = self._refused(cursor, append)
+                return
+            buffered.rows.extend(append.rows)
+            buffered.refusals.extend(append.refusals)
+            buffered.conflicts.extend(append.conflicts)
+        buffered.entries.extend(append.entries)
+
+    @staticmethod
+    def _refused(cursor: sqlite3.Cursor, append: Append) -> StorageError:
+        if append.creates:
+            return RecordExists()
+        found = cursor.execute(_STANDS_AT, (append.record_id,)).fetchone()
+        if found is None:
+            return RecordNotFound()
+        return VersionConflict(expected=append.base_version, actual=found[0])
+
+    @staticmethod
+    def _called(connection: Connection, call: Call) -> None:
+        try:
+            with connection.begin_nested():
+                call.run(connection)
+        except (StorageError, ValueError) as error:
+            call.error = error
+
+    @staticmethod
+    def _flush(
+        cursor: sqlite3.Cursor, buffered: _Buffered, chain_: audit_trail.Chain
+    ) -> audit_trail.Chain:
+        if buffered.rows:
+            _UPDATES.run(cursor, buffered.rows)
+        if buffered.refusals:
+            cursor.executemany(_REFUSALS, buffered.refusals)
+        if buffered.conflicts:
+            cursor.executemany(_CONFLICTS, buffered.conflicts)
+        if not buffered.entries:
+            return chain_
+        linked = []
+        for values in buffered.entries:
+            row = audit_trail.link(chain_, values)
+            linked.append(row)
+            chain_ = audit_trail.after(row)
+        _AUDIT.run(cursor, linked)
+        return chain_
+
+    def _abandon(self, error: Exception) -> None:
+        """Give the connection up unless it is certainly usable: the next group opens a new one."""
+        origin = error.orig if isinstance(error, DBAPIError) else error
+        code = getattr(origin, "sqlite_errorcode", 0) & 0xFF
+        usable = code in (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL)
+        if self._connection is None or (usable and not self._driver_in_transaction()):
+            return
+        connection, self._connection = self._connection, None
+        connection.invalidate()
+        connection.close()
+
+    def _driver_in_transaction(self) -> bool:
+        return self._connection is not None and self._driver(self._connection).in_transaction
+
+    def _settle(self, group: Sequence[Operation], error: Exception) -> None:
+        if is_outage(error):
+            for operation in group:
+                operation.error = _caused(translated(error), error)
+        elif len(group) == 1:
+            group[0].error = _caused(_meaning(group[0], error), error)
+        else:
+            for operation in group:
+                operation.error = None
+                self.store([operation])
+
+
+def _caused(own: Exception, cause: Exception) -> Exception:
+    own.__cause__ = cause
+    return own
+
+
+def _meaning(operation: Operation, error: Exception) -> StorageError:
+    """What an error of this one operation says to its caller."""
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(origin, sqlite3.IntegrityError):
+        return translated(error)
+    refused = str(origin)
+    if isinstance(operation, Append):
+        if "records.number" in refused:
+            return RecordExists()
+        if "updates.record_id" in refused:
+            return StoreCorrupt(
+                "the log is longer than its record says",
+                record_id=operation.record_id,
+                version=operation.base_version + 1,
+            )
+    return StoreUnavailable("a constraint of the database refused the operation")
