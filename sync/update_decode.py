@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import msgspec
 
-from sync.any_value import read_any
+from sync.any_value import AnyValue, read_any
 from sync.bounds import Bounds
 from sync.errors import FrameTooLarge, MalformedUpdate
 from sync.json_text import parse_json
@@ -54,7 +54,9 @@ def decode_steps(data: bytes, bounds: Bounds, every: int = 500) -> Generator[Non
         raise MalformedUpdate("A count exceeds the bytes that follow.")
     for _ in range(clients):
         count, position = read_varuint(data, position)
+        start = position
         client, position = read_varuint(data, position)
+        own = data[start:position]
         clock, position = read_varuint(data, position)
         if count == 0 or client in structs or client > bounds.max_client_id:
             raise MalformedUpdate("A section is empty, repeated or of an impossible client id.")
@@ -66,13 +68,13 @@ def decode_steps(data: bytes, bounds: Bounds, every: int = 500) -> Generator[Non
         section = structs[client] = []
         while count > step:
             position, clock = _read_structs(
-                data, position, client, clock, step, section, bounds, items
+                data, position, client, own, clock, step, section, bounds, items
             )
             count -= step
             step = every
             yield
         position, clock = _read_structs(
-            data, position, client, clock, count, section, bounds, items
+            data, position, client, own, clock, count, section, bounds, items
         )
         step -= count
     deletes, position = _read_deletes(data, position, bounds)
@@ -132,6 +134,7 @@ def _read_structs(
     data: bytes,
     position: int,
     client: int,
+    own: bytes,
     clock: int,
     count: int,
     section: list[Struct],
@@ -140,11 +143,14 @@ def _read_structs(
 ) -> tuple[int, int]:
     """Append the next `count` structs of one client; returns the position and clock after them.
 
+    own: the encoding of `client`; most origins repeat it, and comparing is cheaper than reading.
     Flat on purpose: this is the hot path of every keystroke.
     """
     max_clock = bounds.max_clock
     max_client = bounds.max_client_id
+    max_nesting = bounds.max_nesting
     size = len(data)
+    own_size = len(own)
     for _ in range(count):
         if position >= size:
             raise MalformedUpdate("The bytes end before a struct.")
@@ -157,14 +163,30 @@ def _read_structs(
         key: str | None = None
         if info & 192:
             if info & 128:
-                origin_client, position = read_varuint(data, position)
-                origin_clock, position = read_varuint(data, position)
+                if data.startswith(own, position):
+                    origin_client = client
+                    position += own_size
+                else:
+                    origin_client, position = read_varuint(data, position)
+                if position < size and data[position] < 128:
+                    origin_clock = data[position]
+                    position += 1
+                else:
+                    origin_clock, position = read_varuint(data, position)
                 if origin_client > max_client or origin_clock >= max_clock:
                     raise MalformedUpdate("An origin has an impossible id.")
                 origin = (origin_client, origin_clock)
             if info & 64:
-                origin_client, position = read_varuint(data, position)
-                origin_clock, position = read_varuint(data, position)
+                if data.startswith(own, position):
+                    origin_client = client
+                    position += own_size
+                else:
+                    origin_client, position = read_varuint(data, position)
+                if position < size and data[position] < 128:
+                    origin_clock = data[position]
+                    position += 1
+                else:
+                    origin_clock, position = read_varuint(data, position)
                 if origin_client > max_client or origin_clock >= max_clock:
                     raise MalformedUpdate("An origin has an impossible id.")
                 right_origin = (origin_client, origin_clock)
@@ -174,14 +196,11 @@ def _read_structs(
             length, position = read_varuint(data, position)
             if length > size - position:
                 raise MalformedUpdate("A count exceeds the bytes that follow.")
-            values: list[object] = []
-            items[0] -= length
-            if items[0] < 0:
-                raise FrameTooLarge("The values have too many entries.")
-            for _ in range(length):
-                value, position = read_any(data, position, bounds.max_nesting, items)
-                values.append(value)
-            content: object = tuple(values)
+            if length == 1:
+                value, position = read_any(data, position, max_nesting, items)
+                content: object = (value,)
+            else:
+                content, position = _read_values(data, position, length, max_nesting, items)
         elif kind == 4:
             length, position = read_varuint(data, position)
             end = position + length
@@ -215,6 +234,19 @@ def _read_structs(
         )
         clock += length
     return position, clock
+
+
+def _read_values(
+    data: bytes, position: int, count: int, depth: int, items: list[int]
+) -> tuple[tuple[AnyValue, ...], int]:
+    items[0] -= count
+    if items[0] < 0:
+        raise FrameTooLarge("The values have too many entries.")
+    values: list[AnyValue] = []
+    for _ in range(count):
+        value, position = read_any(data, position, depth, items)
+        values.append(value)
+    return tuple(values), position
 
 
 def _read_parent(

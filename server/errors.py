@@ -1,0 +1,142 @@
+"""What the shell can refuse, as exceptions; `problems.py` gives them HTTP status and close code.
+
+ServerError
+├── EditRefused        one or more fields of a REST edit are refused; nothing of it was applied
+├── VersionMismatch    the record moved on since the caller read it ("Please refresh")
+├── NotAllowed         this person may not do this at all
+├── NotSignedIn        no valid log-in
+├── TooManyAttempts    log-ins are throttled
+├── RecordUnreadable   the stored record does not replay: it is not opened for writing
+├── Overloaded         a bounded queue is full; come back
+└── RequestError       the HTTP request itself cannot be taken
+    ├── MalformedRequest       the body is not JSON, or a header does not parse
+    ├── InvalidRequest         it parses, and says something that cannot be (.violations)
+    ├── RequestTooLarge        the body exceeds its limit
+    ├── RequestTimeout         the body did not arrive in time
+    ├── PreconditionRequired   an edit without `If-Match`
+    ├── OriginNotAllowed       a cookie came from a page that is not ours
+    ├── PageNotFound           no such path, or nothing of that name in it
+    └── MethodNotAllowed       the path does not know the method (.allowed)
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from permissions import Rule
+
+__all__ = [
+    "EditRefused",
+    "FieldViolation",
+    "InvalidRequest",
+    "MalformedRequest",
+    "MethodNotAllowed",
+    "NotAllowed",
+    "NotSignedIn",
+    "OriginNotAllowed",
+    "Overloaded",
+    "PageNotFound",
+    "PreconditionRequired",
+    "RecordUnreadable",
+    "RequestError",
+    "RequestTimeout",
+    "RequestTooLarge",
+    "ServerError",
+    "TooManyAttempts",
+    "VersionMismatch",
+]
+
+
+class FieldViolation(msgspec.Struct, frozen=True):
+    """One refused field with its rule and a sentence for the person; never the value."""
+
+    field: str
+    rule: Rule
+    reason: str
+
+
+class ServerError(Exception):
+    """Root of the shell's errors. Messages are sentences without clinical content."""
+
+
+class EditRefused(ServerError):
+    def __init__(self, violations: Sequence[FieldViolation]) -> None:
+        super().__init__("The edit was refused; nothing of it was saved.")
+        self.violations = tuple(violations)
+
+
+class VersionMismatch(ServerError):
+    def __init__(self, current_version: int, changed: Sequence[str]) -> None:
+        super().__init__("Please refresh: the record changed since you read it.")
+        self.current_version = current_version
+        self.changed = tuple(changed)
+
+
+class NotAllowed(ServerError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class NotSignedIn(ServerError):
+    pass
+
+
+class TooManyAttempts(ServerError):
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("Too many failed log-ins. Wait, then try again.")
+        self.retry_after_s = retry_after_s
+
+
+class RecordUnreadable(ServerError):
+    pass
+
+
+class Overloaded(ServerError):
+    pass
+
+
+class RequestError(ServerError):
+    """Root of what is wrong with an HTTP request before anything was asked of a room or store."""
+
+
+class MalformedRequest(RequestError):
+    pass
+
+
+class InvalidRequest(RequestError):
+    def __init__(self, violations: Sequence[FieldViolation]) -> None:
+        super().__init__("The request was understood, and something in it cannot be.")
+        self.violations = tuple(violations)
+
+
+class RequestTooLarge(RequestError):
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The body is larger than the {limit_bytes} bytes this call takes.")
+        self.limit_bytes = limit_bytes
+
+
+class RequestTimeout(RequestError):
+    def __init__(self) -> None:
+        super().__init__("The body did not arrive in time.")
+
+
+class PreconditionRequired(RequestError):
+    def __init__(self) -> None:
+        super().__init__("Send If-Match with the ETag of the version that you read.")
+
+
+class OriginNotAllowed(RequestError):
+    def __init__(self) -> None:
+        super().__init__("This page may not use the log-in of the browser.")
+
+
+class PageNotFound(RequestError):
+    def __init__(self, reason: str = "There is nothing at this address.") -> None:
+        super().__init__(reason)
+
+
+class MethodNotAllowed(RequestError):
+    def __init__(self, allowed: Sequence[str]) -> None:
+        super().__init__("This address does not take this method.")
+        self.allowed = tuple(allowed)

@@ -1,0 +1,71 @@
+"""What REST, demo data and the CLI need of the live rooms; `rooms.RoomHost` implements it."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from permissions import Principal
+
+__all__ = ["Json", "NewRecord", "RecordView", "Rooms"]
+
+Json = object
+"""A JSON value: None, bool, int, float, str, list, dict."""
+
+
+class RecordView(msgspec.Struct, frozen=True, kw_only=True):
+    """A record as people read it (contract, sections 2 and 4).
+
+    fields: section → {field: value}, entry sections → {ulid: entry}; texts: narrative name → text.
+    """
+
+    id: str
+    number: str
+    profile: str
+    patient_id: str
+    version: int
+    status: str
+    current_step: str
+    fields: dict[str, dict[str, Json]]
+    texts: dict[str, str]
+    disputed: list[str]
+
+
+class NewRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What `POST /api/records` asks for. fields: `{"section.field": value}`."""
+
+    profile: str
+    id: str | None = None
+    patient_id: str | None = None
+    fields: Mapping[str, Json] = {}
+
+
+class Rooms(Protocol):
+    """Live records. Every change goes through a room's one inbox; an answer means: on disk."""
+
+    async def view(self, record_id: str, principal: Principal | None = None) -> RecordView:
+        """The record now, without what `principal` may not read.
+
+        Raises RecordNotFound, RecordUnreadable, NotAllowed.
+        """
+
+    async def create(self, author: Principal, wanted: NewRecord) -> RecordView:
+        """Raises EditRefused, NotAllowed, RecordExists."""
+
+    async def edit(
+        self, author: Principal, record_id: str, fields: Mapping[str, Json], *, if_version: int
+    ) -> RecordView:
+        """All fields or none. Raises VersionMismatch, EditRefused, NotAllowed, RecordNotFound.
+
+        A narrative takes its whole new text; the server writes the smallest change.
+        """
+
+    async def add_entry(
+        self, author: Principal, record_id: str, section: str, value: Mapping[str, Json]
+    ) -> str:
+        """The ULID of the new entry. Raises EditRefused, NotAllowed, RecordNotFound."""
+
+    def disconnect(
+        self, *, login_id: str | None = None, user_id: str | None = None, code: int, reason: str
+    ) -> int:
+        """Close the live sockets of a log-in or a person; returns how many."""

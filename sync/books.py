@@ -1,0 +1,206 @@
+"""The books of a record: all that the gate and the arbiter know of it besides the document itself.
+
+One `Books` stands beside one `Document` and grows by the same rows: live ones and, on load, stored
+ones. Whatever cannot be derived from a row's structs is in the row's annotations. SPEC LOG-3, LOG-4.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from permissions.profile import Profile
+from sync.errors import CorruptLog
+from sync.fields import VOID, FieldIndex, Place, Places, RangeSet
+from sync.placement import RESERVED_CLIENT_IDS, Placed
+from sync.registers import Register, Write
+from sync.structs import Deletes, Id, Kind, Struct
+
+__all__ = [
+    "Annotations", "Books", "Copy", "RowAuthor", "decode_annotations", "encode_annotations",
+]
+
+
+class Copy(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A character of restored text: what `client, clock` showed, `server, copy_clock` shows now.
+
+    length: 1, or 2 for a surrogate pair. version: the row that put it back.
+    """
+
+    client: int
+    clock: int
+    server: int
+    copy_clock: int
+    length: int
+    version: int
+
+
+class Annotations(msgspec.Struct, frozen=True, array_like=True):
+    """What replay needs beside a row's update: pairs to delete first, restored text, registers."""
+
+    splits: list[Id] = []
+    copies: list[Copy] = []
+    registers: list[Register] = []
+
+
+class _Pages(msgspec.Struct, frozen=True, array_like=True):
+    """The stored form of Books (snapshots). Run places are numbers into `places`; 0 is VOID."""
+
+    places: list[tuple[str, str | None]]
+    runs: list[tuple[int, list[int], list[int], int]]
+    deleted: list[tuple[int, list[int], list[int]]]
+    pairs: list[tuple[int, list[int]]]
+    owners: dict[int, str]
+    copies: list[Copy]
+    text_units: dict[str, int]
+    registers: list[Register]
+
+
+_ENCODE = msgspec.msgpack.Encoder()
+_DECODE_PAGES = msgspec.msgpack.Decoder(_Pages)
+_DECODE_ANNOTATIONS = msgspec.msgpack.Decoder(Annotations)
+
+
+class Books:
+    """Field index, registers, owners of client ids, restored text and sizes of one record."""
+
+    __slots__ = ("copies", "index", "owners", "places", "registers", "text_units")
+
+    def __init__(self, profile: Profile) -> None:
+        self.places = Places(profile)
+        self.index = FieldIndex()
+        self.registers: dict[Place, Register] = {}
+        self.owners: dict[int, str] = {}
+        self.copies: dict[int, dict[int, Copy]] = {}
+        self.text_units: dict[str, int] = {}
+
+    def register(self, place: Place) -> Register:
+        """The register of a keyed place, made on first use."""
+        register = self.registers.get(place)
+        if register is None:
+            assert place.key is not None, "only keyed places have registers"
+            register = self.registers[place] = Register(place.root, place.key)
+        return register
+
+    def absorb(self, struct: Struct, place: Place) -> None:
+        """Note a struct that the document now holds."""
+        index = self.index
+        index.extend(struct.client, struct.clock, struct.length, place)
+        if place.kind == "text":
+            if struct.kind == Kind.STRING:
+                index.mark_pairs(struct.client, struct.clock, str(struct.content))
+                units = self.text_units.get(place.root, 0) + struct.length
+                self.text_units[place.root] = units
+            else:
+                index.mark_deleted(struct.client, struct.clock, struct.end)
+
+    def absorb_deletes(self, deletes: Deletes) -> None:
+        """Note deletions of text; those of keys are the registers' business."""
+        index = self.index
+        for client, ranges in deletes.items():
+            for clock, length in ranges:
+                for start, end, place in index.runs(client, clock, clock + length):
+                    if place.kind == "text":
+                        fresh = sum(b - a for a, b in index.live_parts(client, start, end))
+                        if fresh:
+                            self.text_units[place.root] -= fresh
+                            index.mark_deleted(client, start, end)
+
+    def add_copy(self, copy: Copy) -> None:
+        self.copies.setdefault(copy.client, {})[copy.clock] = copy
+
+    # -- replay ----------------------------------------------------------------------------------
+
+    def replay(self, placed: list[Placed], annotations: Annotations, row: "RowAuthor") -> None:
+        """Note a stored row's placed structs, then what its annotations say instead."""
+        annotated = {self.places.at(r.root, r.key) for r in annotations.registers}
+        for one in placed:
+            struct, place = one.struct, one.place
+            self.absorb(struct, place)
+            if struct.client >= RESERVED_CLIENT_IDS:
+                self.owners.setdefault(struct.client, row.author)
+                if place.kind == "keyed" and place not in annotated:
+                    self.register(place).succeed(row.write(struct))
+        for register in annotations.registers:
+            self.registers[self.places.at(register.root, register.key)] = register
+        for copy in annotations.copies:
+            self.add_copy(copy)
+
+    # -- snapshots -------------------------------------------------------------------------------
+
+    def encode(self) -> bytes:
+        """msgpack; `decode` gives the same books."""
+        numbers: dict[Place, int] = {VOID: 0}
+        runs = []
+        for client, (starts, places, end) in self.index.export().items():
+            run_places = [numbers.setdefault(place, len(numbers)) for place in places]
+            runs.append((client, starts, run_places, end))
+        pages = _Pages(
+            [(place.root, place.key) for place in numbers],
+            runs,
+            [(client, r.starts, r.ends) for client, r in self.index.deleted.items()],
+            [(client, sorted(clocks)) for client, clocks in self.index.pairs.items()],
+            self.owners,
+            [copy for of_client in self.copies.values() for copy in of_client.values()],
+            self.text_units,
+            list(self.registers.values()),
+        )
+        return _ENCODE.encode(pages)
+
+    @classmethod
+    def decode(cls, data: bytes, profile: Profile) -> "Books":
+        """Raises CorruptLog."""
+        try:
+            pages = _DECODE_PAGES.decode(data)
+        except msgspec.DecodeError as error:
+            raise CorruptLog("The stored index does not parse.") from error
+        books = cls(profile)
+        places = [VOID, *(books.places.at(root, key) for root, key in pages.places[1:])]
+        for client, starts, numbers, end in pages.runs:
+            books.index.restore(client, starts, [places[number] for number in numbers], end)
+        for client, starts, ends in pages.deleted:
+            books.index.deleted[client] = RangeSet(starts, ends)
+        for client, clocks in pages.pairs:
+            books.index.pairs[client] = set(clocks)
+        books.owners = pages.owners
+        books.text_units = pages.text_units
+        for copy in pages.copies:
+            books.add_copy(copy)
+        for register in pages.registers:
+            books.registers[books.places.at(register.root, register.key)] = register
+        return books
+
+
+class RowAuthor(msgspec.Struct, frozen=True):
+    """Who and when of a row: makes a register's write of one of its structs."""
+
+    author: str
+    role: str
+    login_id: str
+    device: str
+    written_at: datetime
+    at: datetime
+    version: int
+
+    def write(self, struct: Struct) -> Write:
+        value = struct.content[0] if isinstance(struct.content, tuple) else None
+        return Write(
+            (struct.client, struct.end - 1), self.author, self.role, self.login_id, self.device,
+            self.written_at, self.at, self.version, value, value is None,
+        )  # fmt: skip
+
+
+def encode_annotations(annotations: Annotations) -> bytes:
+    """Empty for the everyday row."""
+    if not (annotations.splits or annotations.copies or annotations.registers):
+        return b""
+    return _ENCODE.encode(annotations)
+
+
+def decode_annotations(data: bytes) -> Annotations:
+    """Raises CorruptLog."""
+    if not data:
+        return Annotations()
+    try:
+        return _DECODE_ANNOTATIONS.decode(data)
+    except msgspec.DecodeError as error:
+        raise CorruptLog("A row's annotations do not parse.") from error

@@ -1,0 +1,177 @@
+"""What a batch of judged updates leaves behind, as values: rows, refusals, conflicts, audit entries.
+
+The order of effects is the shell's (`server/executor.py`): one `Commit` is stored in one
+transaction, then senders are acknowledged, then everybody is told. Instants are aware UTC.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+__all__ = [
+    "EMPTY_HASH",
+    "AuditEntry",
+    "Commit",
+    "Conflict",
+    "ConflictValue",
+    "RecordFacts",
+    "Refusal",
+    "Snapshot",
+    "UpdateRow",
+    "chain_hash",
+]
+
+EMPTY_HASH = bytes(32)
+"""The hash before the first row of a record's log."""
+
+
+class UpdateRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One accepted update as it is stored for ever.
+
+    version: the record's update sequence, 1-based, without gaps.
+    update: Yjs update v1, rewritten by the gate, corrections included.
+    annotations: msgpack, what replay cannot derive from `update` (`sync/registers.py`).
+    hash: `chain_hash(hash of the row before, this row)`.
+    """
+
+    version: int
+    update: bytes
+    annotations: bytes
+    author: str
+    role: str
+    login_id: str
+    device: str
+    address: str
+    written_at: datetime
+    received_at: datetime
+    hash: bytes
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """One refused field of one update. `value` is JSON text; `original` the frame as the peer sent it.
+
+    id: `"<version>.<ordinal>"`, unique in its record.
+    """
+
+    id: str
+    field: str
+    rule: str
+    reason: str
+    value: str
+    author: str
+    role: str
+    login_id: str
+    device: str
+    address: str
+    at: datetime
+    written_at: datetime
+    original: bytes
+    status: Literal["open", "applied", "dismissed"] = "open"
+
+
+class ConflictValue(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the concurrent values. `value` is JSON text, `null` where the field was cleared."""
+
+    value: str
+    author: str
+    written_at: datetime
+    at: datetime
+    device: str
+    version: int
+
+
+class Conflict(msgspec.Struct, frozen=True, kw_only=True):
+    """Two or more values of one field, written by people who could not see each other.
+
+    id: `"<version>.<ordinal>"` of the update that raised it; a later row with the same id replaces it.
+    base: JSON text of the value all of them started from. standing: index into `values`.
+    """
+
+    id: str
+    field: str
+    critical: bool
+    status: Literal["open", "resolved"]
+    base: str
+    values: tuple[ConflictValue, ...]
+    standing: int
+    resolved_by: str | None = None
+    reason: str | None = None
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One line of the audit trail: identifiers and counts only, never names or clinical values."""
+
+    at: datetime
+    action: str
+    outcome: Literal["success", "denied", "failure"]
+    user_id: str
+    login_id: str
+    device: str
+    address: str
+    record_id: str = ""
+    version: int = 0
+    detail: str = ""
+
+
+class RecordFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the queue board lists of a record; stored beside the log, derived from the document."""
+
+    number: str
+    profile: str
+    patient_id: str
+    status: str
+    current_step: str
+    title: str
+    search_text: str
+    disputed: tuple[str, ...]
+    assigned: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one batch stores, in one transaction, or nothing of it.
+
+    base_version: the version the rows follow; a store that stands elsewhere refuses the commit.
+    """
+
+    record_id: str
+    base_version: int
+    rows: tuple[UpdateRow, ...]
+    refusals: tuple[Refusal, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    audit: tuple[AuditEntry, ...] = ()
+    facts: RecordFacts | None = None
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A cache of a log prefix: the document, the gate's index, and the position and hash they stand for."""
+
+    version: int
+    hash: bytes
+    document: bytes
+    index: bytes
+
+
+def chain_hash(previous: bytes, row: UpdateRow) -> bytes:
+    """The hash of `row` (its own `hash` field ignored) in a chain that continues `previous`."""
+    digest = hashlib.sha256(previous)
+    head = "\x1f".join(
+        (
+            str(row.version),
+            row.author,
+            row.role,
+            row.login_id,
+            row.device,
+            row.address,
+            row.written_at.isoformat(),
+            row.received_at.isoformat(),
+            str(len(row.update)),
+        )
+    )
+    digest.update(head.encode())
+    digest.update(row.update)
+    digest.update(row.annotations)
+    return digest.digest()

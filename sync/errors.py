@@ -1,0 +1,62 @@
+"""What can go wrong in the core.
+
+SyncError
+├── MalformedFrame          the bytes of a message do not parse, or exceed a bound
+│   ├── MalformedUpdate     … of an update, a state vector or an awareness payload
+│   └── FrameTooLarge       … larger than `Bounds` allows (close 4413)
+├── ForeignClientId         a struct carries the client id of another person (close 4409)
+├── HealingExhausted        undoing this peer's refused edits costs too much (close 4409)
+├── DocumentSuspect         pycrdt panicked or disagrees with the index: drop the room, load it again
+└── CorruptLog              stored rows or a snapshot do not replay
+"""
+
+__all__ = [
+    "CorruptLog",
+    "DocumentSuspect",
+    "ForeignClientId",
+    "FrameTooLarge",
+    "HealingExhausted",
+    "MalformedFrame",
+    "MalformedUpdate",
+    "SyncError",
+]
+
+
+class SyncError(Exception):
+    """Root of the core's errors. Messages are sentences without clinical content."""
+
+
+class MalformedFrame(SyncError):
+    """A peer's bytes do not parse. Ends that one connection; nothing of the frame was applied."""
+
+
+class MalformedUpdate(MalformedFrame):
+    """An update, state vector or awareness payload does not parse."""
+
+
+class FrameTooLarge(MalformedFrame):
+    """A frame exceeds a bound on bytes, structs or nesting."""
+
+
+class ForeignClientId(SyncError):
+    """A struct under a client id that is bound to another person."""
+
+    def __init__(self, client_id: int) -> None:
+        super().__init__("The update carries the client id of another person.")
+        self.client_id = client_id
+
+
+class HealingExhausted(SyncError):
+    """A refused deletion is larger than the connection's remaining healing budget."""
+
+
+class DocumentSuspect(SyncError):
+    """The live document can no longer be trusted; reload it from storage."""
+
+
+class CorruptLog(SyncError):
+    """Stored bytes do not replay. `.version` names the row, 0 the snapshot."""
+
+    def __init__(self, reason: str, *, version: int = 0) -> None:
+        super().__init__(reason)
+        self.version = version

@@ -1,0 +1,66 @@
+"""One update on its way through the gate: who sent it, when it was written, what the sender had seen."""
+
+from datetime import datetime
+
+import msgspec
+
+from permissions.model import Principal
+from sync.structs import Id
+from sync.update import Update
+
+__all__ = ["Frame", "Knowledge", "WrittenRange"]
+
+
+class Knowledge(msgspec.Struct):
+    """What a peer is known to have: told by its state vectors and by what its updates carry.
+
+    A state vector does not move with deletes, so this is what tells an echoed delete from a new one
+    (gate.md, section 6). version: every broadcast up to it was processed by the peer.
+    SPEC KNOW-1 to KNOW-4.
+    """
+
+    state_vector: dict[int, int] = {}
+    version: int = 0
+
+    def knows(self, struct_id: Id, version: int) -> bool:
+        """Whether the peer had the struct, which entered the record at `version`."""
+        return version <= self.version or struct_id[1] < self.state_vector.get(struct_id[0], 0)
+
+    def learn(self, state_vector: dict[int, int]) -> None:
+        """The peer stated or showed that it has these clocks."""
+        known = self.state_vector
+        for client, clock in state_vector.items():
+            if clock > known.get(client, 0):
+                known[client] = clock
+
+
+class WrittenRange(msgspec.Struct, frozen=True, gc=False):
+    """A journal entry that was checked: clocks [start, end) of `client` were written at `at`."""
+
+    client: int
+    start: int
+    end: int
+    at: datetime
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """One decoded update with what judging it needs.
+
+    written_at: when it was written, bounded by the server; the receipt where the peer has no journal.
+    journal: finer times for clock ranges. whole: refuse everything if anything is refused (REST).
+    """
+
+    update: Update
+    author: Principal
+    knowledge: Knowledge
+    received_at: datetime
+    written_at: datetime
+    journal: tuple[WrittenRange, ...] = ()
+    whole: bool = False
+
+    def time_of(self, client: int, clock: int) -> datetime:
+        """When the struct at this clock was written."""
+        for entry in self.journal:
+            if entry.client == client and entry.start <= clock < entry.end:
+                return entry.at
+        return self.written_at

@@ -1,0 +1,381 @@
+"""The gate: judges every placed struct and every deleted range of an update, and rewrites them.
+
+Pure: reads the field index and the registers, changes neither. What is refused keeps its clocks
+(blank, or a GC struct where even its name may not travel), so that no later edit of the same client
+hangs behind a hole. SPEC GATE-1 to GATE-14.
+"""
+
+from collections.abc import Generator
+from typing import Protocol
+
+import msgspec
+
+from permissions.model import Decision, Operation, RecordState, Rule
+from permissions.policy import Policy
+from sync.fields import VOID, Place, RangeSet
+from sync.frame import Frame
+from sync.judgement import Hit, Judgement, Restore, Touch
+from sync.placement import STEP, Placed, Placement
+from sync.registers import Register, Write
+from sync.structs import Id, Kind, Struct
+
+__all__ = ["Limits", "RecordView", "judge"]
+
+MAX_BRANCHES_PER_KEY = 64
+"""Structs of one frame that do not continue the key's chain. An honest backlog has one per time the
+key was seen changing; each one makes Yrs scan the chain."""
+
+SERVER_OWNED = Decision(False, Rule.SERVER_OWNED, "Only the server writes this.")
+WRONG_KIND = Decision(False, Rule.TYPE, "This field cannot hold content of that kind.")
+NOT_A_FIELD = Decision(False, Rule.UNKNOWN_FIELD, "The profile has no such field.")
+NO_CONTAINER = Decision(False, Rule.TYPE, "Records hold no nested shared types.")
+BAD_HISTORY = Decision(False, Rule.HISTORY, "The edit contradicts the history it claims to continue.")
+NARRATIVE_FULL = Decision(False, Rule.SIZE, "The text has reached its largest size.")
+RECORD_FULL = Decision(False, Rule.SIZE, "The record has reached its largest size.")
+
+_VOID_DECISIONS = {
+    Rule.UNKNOWN_FIELD: NOT_A_FIELD,
+    Rule.TYPE: NO_CONTAINER,
+    Rule.HISTORY: BAD_HISTORY,
+}
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Named limits of one record (contract, section 4). narrative: UTF-16 units; record: bytes."""
+
+    max_narrative_units: int = 1024 * 1024
+    max_record_bytes: int = 16 * 1024 * 1024
+    max_restored_units: int = 8192
+    max_value_bytes: int = 64 * 1024
+
+
+class RecordView(Protocol):
+    """What the gate reads of a room."""
+
+    policy: Policy
+    state: RecordState
+    limits: Limits
+    registers: dict[Place, Register]
+
+    def text_units(self, root: str) -> int: ...
+
+    def size_bytes(self) -> int: ...
+
+    def place_of(self, struct_id: Id) -> Place | None: ...
+
+    def is_pair_start(self, client: int, clock: int) -> bool: ...
+
+    def is_deleted(self, struct_id: Id) -> bool: ...
+
+    def live_parts(self, client: int, start: int, end: int) -> list[tuple[int, int]]: ...
+
+    def forget_place(self, place: Place) -> None: ...
+
+    def known_runs(self, client: int, start: int, end: int) -> list[tuple[int, int, Place]]: ...
+
+
+def judge(
+    record: RecordView, frame: Frame, placement: Placement, version: int
+) -> Generator[None, None, Judgement]:
+    """Judge a placed update; the judgement says what to apply, what to refuse and what to heal.
+
+    version: the version the update gets if it is accepted.
+    """
+    bench = _Bench(record, frame, placement, version)
+    for at, placed in enumerate(placement.placed, 1):
+        bench.judge_struct(placed)
+        if not at % STEP:
+            yield
+    for client, ranges in frame.update.deletes.items():
+        for at, (clock, length) in enumerate(ranges, 1):
+            bench.judge_delete(client, clock, clock + length)
+            if not at % STEP:
+                yield
+    return bench.judgement
+
+
+class _Bench:
+    """The state of one judgement."""
+
+    def __init__(
+        self, record: RecordView, frame: Frame, placement: Placement, version: int
+    ) -> None:
+        self.record = record
+        self.frame = frame
+        self.placement = placement
+        self.version = version
+        self.judgement = Judgement()
+        self.added_units: dict[str, int] = {}
+        self.added_entries: set[Place] = set()
+        self.branches: dict[Place, set[tuple[int, Id | None]]] = {}
+        self.seen_text: set[tuple[int, Id | None, Id | None]] = set()
+        self.void_ranges: dict[int, RangeSet] = {}
+        self.many = len(placement.placed) > 1
+
+    # -- structs ---------------------------------------------------------------------------------
+
+    def judge_struct(self, placed: Placed) -> None:
+        struct, place = placed.struct, placed.place
+        if self.void_ranges and place is not VOID and self._hangs_on_void(struct):
+            self._void(struct, Rule.UNKNOWN_FIELD, place.name)
+        elif place.kind == "keyed":
+            self._judge_keyed(struct, place)
+        elif place.kind == "text":
+            self._judge_text(struct, place)
+        elif place.kind == "server":
+            self._refuse_server_owned(struct, place)
+        else:
+            self._void(struct, placed.rule, placed.name)
+
+    def _judge_keyed(self, struct: Struct, place: Place) -> None:
+        field = place.field
+        assert field is not None, "keyed places have a field"
+        if self.many and not self._continues_chain(struct, place):
+            self._void(struct, Rule.HISTORY, place.name)
+            return
+        if struct.kind == Kind.DELETED:
+            self._judge_overwritten(struct, place)
+            return
+        if field.kind == "entry":
+            register = self.record.registers.get(place)
+            stands = register is not None and register.standing is not None
+            operation = (
+                Operation.CHANGE if stands or place in self.added_entries else Operation.ADD
+            )
+        else:
+            operation = Operation.WRITE
+        author = self.frame.author
+        decision = self.record.policy.decide(author, operation, field, self.record.state)
+        if decision.allowed:
+            refusal = self._bad_value(struct, place)
+            if refusal is None:
+                self._accept_keyed(struct, place, decision.role)
+                return
+            decision = refusal
+        if operation is Operation.ADD:
+            # Nobody has seen this key: neither it nor what follows on it travels (SPEC GATE-6).
+            self._void(struct, decision.rule, place.name, decision)
+            self.record.forget_place(place)
+            return
+        self._blank(struct, place, decision)
+
+    def _bad_value(self, struct: Struct, place: Place) -> Decision | None:
+        if struct.kind != Kind.ANY or struct.length != 1:
+            return WRONG_KIND
+        if self.record.size_bytes() > self.record.limits.max_record_bytes:
+            return RECORD_FULL
+        assert place.field is not None, "keyed places have a field"
+        content = struct.content
+        assert isinstance(content, tuple), "ANY holds a tuple"
+        return place.field.violation(content[0], key=place.key, principal=self.frame.author)
+
+    def _accept_keyed(self, struct: Struct, place: Place, role: str) -> None:
+        content = struct.content
+        assert isinstance(content, tuple), "ANY holds a tuple"
+        value = content[0]
+        self._keep(struct, place)
+        if place.field is not None and place.field.kind == "entry":
+            self.added_entries.add(place)
+        self._touch(struct, place, self._write(struct, role, value, value is None))
+
+    def _judge_overwritten(self, struct: Struct, place: Place) -> None:
+        """A write whose content is gone: overwritten or removed before it was ever sent."""
+        field = place.field
+        assert field is not None, "keyed places have a field"
+        self._keep(struct, place)
+        if field.kind == "entry":
+            self._touch(struct, place, None)
+            return
+        decision = self.record.policy.decide(
+            self.frame.author, Operation.WRITE, field, self.record.state
+        )
+        write = self._write(struct, decision.role, None, True) if decision.allowed else None
+        self._touch(struct, place, write)
+
+    def _write(self, struct: Struct, role: str, value: object, cleared: bool) -> Write:
+        frame, author = self.frame, self.frame.author
+        clock = struct.end - 1
+        at = frame.written_at if not frame.journal else frame.time_of(struct.client, clock)
+        return Write(
+            (struct.client, clock), author.user_id, role, author.login_id, author.device,
+            at, frame.received_at, self.version, value, cleared,
+        )  # fmt: skip
+
+    def _continues_chain(self, struct: Struct, place: Place) -> bool:
+        """Whether an honest client can have written this: it never writes twice on one origin."""
+        touches = self.judgement.touches.get(place)
+        if touches and struct.origin == touches[-1].last:
+            return True
+        branches = self.branches.setdefault(place, set())
+        if (struct.client, struct.origin) in branches or len(branches) >= MAX_BRANCHES_PER_KEY:
+            return False
+        branches.add((struct.client, struct.origin))
+        return True
+
+    def _judge_text(self, struct: Struct, place: Place) -> None:
+        field = place.field
+        assert field is not None, "text places have a field"
+        if self.many:
+            anchor = (struct.client, struct.origin, struct.right_origin)
+            if anchor in self.seen_text:
+                self._void(struct, Rule.HISTORY, place.name)
+                return
+            self.seen_text.add(anchor)
+        split = self._split_pair(struct)
+        if split is not None and not self.placement.draft.place_of(split):
+            split = self._still_whole(split)
+        elif split is not None:
+            self._void(struct, Rule.HISTORY, place.name)
+            return
+        if struct.kind == Kind.DELETED:
+            self._keep(struct, place)
+            decision = None
+        else:
+            decision = self.record.policy.decide(
+                self.frame.author, Operation.WRITE, field, self.record.state
+            )
+            if decision.allowed:
+                decision = self._bad_text(struct, place, decision)
+            if decision.allowed:
+                self.judgement.role = decision.role
+                self._keep(struct, place)
+            else:
+                self._blank(struct, place, decision)
+        if split is not None:
+            self.judgement.splits.append(split)
+            if decision is None or not decision.allowed:
+                self.judgement.restores.append(Restore(place, split[0], split[1], split[1] + 2))
+
+    def _bad_text(self, struct: Struct, place: Place, allowed: Decision) -> Decision:
+        if struct.kind != Kind.STRING:
+            return WRONG_KIND
+        units = self.added_units.get(place.root, 0) + struct.length
+        if self.record.text_units(place.root) + units > self.record.limits.max_narrative_units:
+            return NARRATIVE_FULL
+        if self.record.size_bytes() > self.record.limits.max_record_bytes:
+            return RECORD_FULL
+        self.added_units[place.root] = units
+        return allowed
+
+    def _split_pair(self, struct: Struct) -> Id | None:
+        """The surrogate pair that this struct would be inserted into, by its first half."""
+        origin, right = struct.origin, struct.right_origin
+        index, draft = self.record, self.placement.draft
+        for half in (origin, None if right is None else (right[0], right[1] - 1)):
+            if half is not None and (
+                index.is_pair_start(*half) or draft.is_pair_start(*half)
+            ):
+                return half
+        return None
+
+    def _still_whole(self, half: Id) -> Id | None:
+        return None if self.record.is_deleted(half) or half in self.judgement.splits else half
+
+    def _refuse_server_owned(self, struct: Struct, place: Place) -> None:
+        if self.record.registers.get(place) is None:
+            self._void(struct, Rule.SERVER_OWNED, place.name, SERVER_OWNED)
+        else:
+            self._blank(struct, place, SERVER_OWNED)
+
+    # -- rewriting -------------------------------------------------------------------------------
+
+    def _keep(self, struct: Struct, place: Place) -> None:
+        keyed = place.key is not None
+        if struct.keyed != keyed:
+            struct = _with_key_bit(struct, keyed)
+        judgement = self.judgement
+        judgement.kept.append((struct, place))
+        structs = judgement.structs.get(struct.client)
+        if structs is None:
+            judgement.structs[struct.client] = [struct]
+        else:
+            structs.append(struct)
+
+    def _blank(self, struct: Struct, place: Place, decision: Decision) -> None:
+        blank = Struct(
+            struct.client, struct.clock, struct.length, Kind.DELETED, None,
+            struct.origin, struct.right_origin, struct.parent, struct.key, place.key is not None,
+        )  # fmt: skip
+        self._keep(blank, place)
+        self.judgement.delete(struct.client, struct.clock, struct.length)
+        self.judgement.refuse(place.name, decision, struct)
+        if place.kind != "text":
+            self._touch(struct, place, None)
+
+    def _void(
+        self, struct: Struct, rule: Rule | None, name: str, decision: Decision | None = None
+    ) -> None:
+        """Replace a struct that may not travel even by name. SPEC GATE-5."""
+        self._keep(Struct(struct.client, struct.clock, struct.length, Kind.GC), VOID)
+        self.void_ranges.setdefault(struct.client, RangeSet()).add(struct.clock, struct.end)
+        if struct.kind == Kind.GC:
+            return
+        self.judgement.delete(struct.client, struct.clock, struct.length)
+        if struct.kind == Kind.DELETED or rule is None:
+            return
+        self.judgement.refuse(name, decision or _VOID_DECISIONS[rule], struct)
+
+    def _hangs_on_void(self, struct: Struct) -> bool:
+        for neighbour in (struct.origin, struct.right_origin):
+            if neighbour is not None:
+                ranges = self.void_ranges.get(neighbour[0])
+                if ranges is not None and neighbour[1] in ranges:
+                    return True
+        return False
+
+    def _touch(self, struct: Struct, place: Place, write: Write | None) -> None:
+        if write is not None:
+            self.judgement.role = write.role
+        self.judgement.touches.setdefault(place, []).append(
+            Touch((struct.client, struct.end - 1), struct.origin, write)
+        )
+
+    # -- deletions -------------------------------------------------------------------------------
+
+    def judge_delete(self, client: int, start: int, end: int) -> None:
+        for first, last, place in self.record.known_runs(client, start, end):
+            if place.kind == "text":
+                self._judge_text_delete(place, client, first, last)
+            elif place is not VOID:
+                self.judgement.hits.setdefault(place, []).append(Hit(client, first, last))
+        for first, last, place in self.placement.draft.runs(client, start, end):
+            if place.kind == "text":
+                decision = self._may_delete(place)
+                if decision.allowed:
+                    self.judgement.role = self.judgement.role or decision.role
+                    self.judgement.delete(client, first, last - first)
+            elif place is not VOID:
+                self.judgement.hits.setdefault(place, []).append(Hit(client, first, last))
+
+    def _may_delete(self, place: Place) -> Decision:
+        return self.record.policy.decide(
+            self.frame.author, Operation.DELETE, place.field, self.record.state
+        )
+
+    def _judge_text_delete(self, place: Place, client: int, start: int, end: int) -> None:
+        # Yrs cannot cut a surrogate pair: a range that would is widened to the whole pair (F7).
+        if self.record.is_pair_start(client, start - 1):
+            start -= 1
+        if self.record.is_pair_start(client, end - 1):
+            end += 1
+        decision = self._may_delete(place)
+        parts = self.record.live_parts(client, start, end)
+        copied = [p for p in [(start, end)] if len(parts) != 1 or parts[0] != p]
+        for first, last in copied:
+            if decision.allowed:
+                self.judgement.removed_originals.append(Hit(client, first, last))
+        for first, last in parts:
+            if decision.allowed:
+                self.judgement.role = self.judgement.role or decision.role
+                self.judgement.delete(client, first, last - first)
+            else:
+                self.judgement.refuse(place.name, decision, None)
+                self.judgement.restores.append(Restore(place, client, first, last))
+
+
+def _with_key_bit(struct: Struct, keyed: bool) -> Struct:
+    """The struct with the wire's key bit as its place has it: a peer cannot smuggle a bit in it."""
+    return Struct(
+        struct.client, struct.clock, struct.length, struct.kind, struct.content,
+        struct.origin, struct.right_origin, struct.parent, struct.key, keyed,
+    )  # fmt: skip

@@ -1,0 +1,91 @@
+"""What the gate found in one update: what stays, what was refused and why, what needs arbitration."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from permissions.model import Decision, Rule
+from sync.fields import Place
+from sync.registers import Write
+from sync.structs import Deletes, Id, Struct, StructsByClient
+
+__all__ = ["MAX_REFUSED_FIELDS", "Hit", "Judgement", "RefusedField", "Restore", "Touch"]
+
+MAX_REFUSED_FIELDS = 600
+"""Refusals one frame may leave behind; beyond it they are gathered under one name. It equals the
+connection's budget for a minute, which such a frame uses up."""
+
+
+class Touch(NamedTuple):
+    """A struct in a keyed place: the write it makes, or None where it was refused or is void of content."""
+
+    last: Id
+    origin: Id | None
+    write: Write | None
+
+
+class Hit(NamedTuple):
+    """Clocks [start, end) of `client` that the update deletes."""
+
+    client: int
+    start: int
+    end: int
+
+
+class Restore(NamedTuple):
+    """Text that a refused deletion took: clocks [start, end) of `client`."""
+
+    place: Place
+    client: int
+    start: int
+    end: int
+
+
+class RefusedField(msgspec.Struct):
+    """All that one update tried on one field and that was refused under one rule."""
+
+    name: str
+    rule: Rule
+    reason: str
+    structs: list[Struct]
+    deleted: bool = False
+
+
+class Judgement(msgspec.Struct):
+    """Mutable while it is made, read-only after.
+
+    structs, deletes: the rewritten update. touches, hits: structs and deletions per keyed place, in
+    order. removed_originals: allowed deletions of text that may have been restored under other ids.
+    restores: text to put back. splits: surrogate pairs to delete in a transaction of their own first.
+    kept: the rewritten structs in the order in which they were placed, with their places. role: the role that allowed the first accepted part.
+    """
+
+    structs: StructsByClient = {}
+    deletes: Deletes = {}
+    touches: dict[Place, list[Touch]] = {}
+    hits: dict[Place, list[Hit]] = {}
+    removed_originals: list[Hit] = []
+    restores: list[Restore] = []
+    splits: list[Id] = []
+    kept: list[tuple[Struct, Place]] = []
+    refused: dict[tuple[str, Rule], RefusedField] = {}
+    role: str = ""
+
+    def delete(self, client: int, clock: int, length: int) -> None:
+        """Let the rewritten update delete these clocks."""
+        self.deletes.setdefault(client, []).append((clock, length))
+
+    def refuse(self, name: str, decision: Decision, struct: Struct | None) -> None:
+        """Note a refused struct, or (None) a refused deletion."""
+        rule = decision.rule or Rule.ROLE
+        refused = self.refused.get((name, rule))
+        if refused is None:
+            if len(self.refused) >= MAX_REFUSED_FIELDS:
+                name = "?"
+                refused = self.refused.get((name, rule))
+            if refused is None:
+                refused = self.refused[name, rule] = RefusedField(name, rule, decision.reason, [])
+        if struct is None:
+            refused.deleted = True
+        else:
+            refused.structs.append(struct)

@@ -1,0 +1,192 @@
+"""Placing: which field each new struct of an update belongs to, before anything is judged or applied.
+
+Pure look-ups in the field index. A struct that starts beyond the known clock, or that hangs on an
+unknown id, is a gap: then nothing of the update is placed. SPEC PLACE-1 to PLACE-8.
+"""
+
+from collections.abc import Generator, Iterable
+
+import msgspec
+
+from permissions.model import Rule
+from sync.errors import ForeignClientId
+from sync.fields import VOID, FieldIndex, Place, Places
+from sync.structs import Id, Kind, Struct
+from sync.update import Update, slice_struct
+
+__all__ = ["RESERVED_CLIENT_IDS", "Gap", "Placed", "Placement", "check_owners", "place_structs"]
+
+RESERVED_CLIENT_IDS = 1024
+"""Client ids below this belong to the server. Small ids come first among concurrent siblings, which
+keeps a restored piece of text directly beside its original (SPEC HEAL-4)."""
+
+STEP = 500
+"""Structs placed between two yields, so that a backlog never holds up other rooms (about 2 ms)."""
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """The update hangs on something the record does not know: `missing`. Ask the client for the rest."""
+
+    missing: Id
+
+
+class Placed(msgspec.Struct, frozen=True, gc=False):
+    """One new struct with its place; `rule` says why a VOID place is one."""
+
+    struct: Struct
+    place: Place
+    rule: Rule | None = None
+    name: str = ""
+    """What the struct claimed to be, for its refusal; only set where `rule` is."""
+
+
+class Placement(msgspec.Struct):
+    """The new structs of an update in an order in which each follows what it hangs on.
+
+    draft: an index of just these structs, for look-ups until they are accepted.
+    """
+
+    placed: list[Placed]
+    draft: FieldIndex
+
+    def place_of(self, index: FieldIndex, struct_id: Id) -> Place | None:
+        place = index.place_of(struct_id)
+        return place if place is not None else self.draft.place_of(struct_id)
+
+
+def check_owners(
+    update: Update, index: FieldIndex, owners: dict[int, str], user_id: str
+) -> list[int]:
+    """The client ids that this update uses first; they become the author's.
+
+    Raises ForeignClientId where new structs carry the id of another person or of the server.
+    SPEC IDENT-1, IDENT-2.
+    """
+    fresh: list[int] = []
+    for client, structs in update.structs.items():
+        if not structs or structs[-1].end <= index.next_clock(client):
+            continue
+        owner = owners.get(client)
+        if client < RESERVED_CLIENT_IDS or (owner is not None and owner != user_id):
+            raise ForeignClientId(client)
+        if owner is None:
+            fresh.append(client)
+    return fresh
+
+
+def place_structs(
+    update: Update, index: FieldIndex, places: Places
+) -> Generator[None, None, Placement | Gap]:
+    """Place all new structs of `update`; what the record already has is skipped or cut off.
+
+    Yields now and then on a large update. Work is linear in the structs of the update.
+    """
+    placement = Placement([], FieldIndex())
+    waiting: dict[int, list[Struct]] = {}
+    for client, structs in update.structs.items():
+        known = index.next_clock(client)
+        fresh = _unknown_part(structs, known)
+        if not fresh:
+            continue
+        if fresh[0].clock > known:
+            return Gap((client, known))
+        fresh.reverse()
+        waiting[client] = fresh
+        placement.draft.begin(client, known)
+    for client in waiting:
+        gap = yield from _place_client(client, waiting, index, places, placement)
+        if gap is not None:
+            return gap
+    return placement
+
+
+def _unknown_part(structs: list[Struct], known: int) -> list[Struct]:
+    if structs and structs[0].clock >= known:
+        return list(structs)
+    fresh = [struct for struct in structs if struct.end > known]
+    if fresh and fresh[0].clock < known:
+        fresh[0] = slice_struct(fresh[0], known - fresh[0].clock)
+    return fresh
+
+
+def _place_client(
+    client: int,
+    waiting: dict[int, list[Struct]],
+    index: FieldIndex,
+    places: Places,
+    placement: Placement,
+) -> Generator[None, None, Gap | None]:
+    """Place all of one client's structs, and first what they hang on of other clients' structs."""
+    draft, placed = placement.draft, placement.placed
+    stack: list[Id] = [(client, waiting[client][0].end - 1 if waiting[client] else -1)]
+    climbing = {client}
+    while stack:
+        current, wanted = stack[-1]
+        structs = waiting[current]
+        while structs and structs[-1].clock <= wanted:
+            struct = structs[-1]
+            missing = _missing(struct, placement, index)
+            if missing is not None:
+                if missing[0] in climbing or not waiting.get(missing[0]):
+                    return Gap(missing)
+                stack.append(missing)
+                climbing.add(missing[0])
+                break
+            if struct.kind == Kind.SKIP:
+                return Gap((current, struct.clock))
+            structs.pop()
+            one = _place(struct, placement, index, places)
+            draft.extend(current, struct.clock, struct.length, one.place)
+            if struct.kind == Kind.STRING:
+                draft.mark_pairs(current, struct.clock, str(struct.content))
+            placed.append(one)
+            if not len(placed) % STEP:
+                yield
+        else:
+            if draft.next_clock(current) <= wanted:
+                return Gap((current, wanted))
+            stack.pop()
+            climbing.discard(current)
+    return None
+
+
+def _missing(struct: Struct, placement: Placement, index: FieldIndex) -> Id | None:
+    for dependency in _dependencies(struct):
+        if placement.place_of(index, dependency) is None:
+            return dependency
+    return None
+
+
+def _dependencies(struct: Struct) -> Iterable[Id]:
+    if struct.origin is not None:
+        yield struct.origin
+    if struct.right_origin is not None:
+        yield struct.right_origin
+    if isinstance(struct.parent, tuple):
+        yield struct.parent
+
+
+def _place(struct: Struct, placement: Placement, index: FieldIndex, places: Places) -> Placed:
+    if struct.kind == Kind.GC:
+        return Placed(struct, VOID)
+    origin, right = struct.origin, struct.right_origin
+    if origin is not None or right is not None:
+        place = placement.place_of(index, origin or right)  # type: ignore[arg-type] # one is not None
+        assert place is not None, "dependencies were looked up before"
+        if place is VOID:
+            return Placed(struct, VOID, Rule.UNKNOWN_FIELD, "?")
+        if origin is not None and right is not None:
+            beside = placement.place_of(index, right)
+            if beside is not place:
+                return Placed(struct, VOID, Rule.HISTORY, place.name)
+        if right is not None and place.key is not None:
+            return Placed(struct, VOID, Rule.HISTORY, place.name)
+        return Placed(struct, place)
+    parent = struct.parent
+    if not isinstance(parent, str):
+        return Placed(struct, VOID, Rule.TYPE, "?")
+    place = places.at(parent, struct.key)
+    if place is VOID:
+        name = parent if struct.key is None else f"{parent}.{struct.key}"
+        return Placed(struct, VOID, Rule.UNKNOWN_FIELD, name)
+    return Placed(struct, place)

@@ -1,0 +1,340 @@
+"""A room: one record's live document with its gate, arbiter and log position. Pure.
+
+`propose` is the only way in for people's edits, `write_facts` the only one for the server's own.
+Both change the live document at once and return what must be stored before anybody is told; if
+storing fails the room is to be thrown away and loaded again. SPEC ROOM-1 to ROOM-10.
+"""
+
+from collections.abc import Generator, Mapping
+from datetime import datetime
+
+import msgspec
+
+from permissions.model import Operation, Principal, RecordState
+from permissions.policy import Policy
+from permissions.profile import Profile
+from sync.arbiter import Arbitration, arbitrate_clear, arbitrate_writes, describe_conflict
+from sync.arbiter import note_correction
+from sync.books import Annotations, Books, Copy, encode_annotations
+from sync.document import Document
+from sync.effects import Conflict, Refusal, UpdateRow, chain_hash
+from sync.fields import RECORD_ROOT, Place
+from sync.frame import Frame
+from sync.gate import SERVER_OWNED, Limits, judge
+from sync.healing import restored_copies, succeeding_copies
+from sync.judgement import Judgement
+from sync.placement import Gap, Placement, check_owners, place_structs
+from sync.ranges import merge_deletes, normalised
+from sync.refusing import refusals_of
+from sync.registers import Register, Write
+from sync.structs import Deletes, Id, Struct, StructsByClient
+from sync.update import encode_update
+
+__all__ = ["Accepted", "Proposal", "Room"]
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """An update that entered the document: its row, and its parts for one merged broadcast.
+
+    first: an update that peers must apply before, in a message of its own (a surrogate pair that an
+    insertion would cut); empty otherwise.
+    """
+
+    row: UpdateRow
+    structs: StructsByClient
+    deletes: Deletes
+    first: Deletes
+
+
+class Proposal(msgspec.Struct, frozen=True):
+    """What became of one frame.
+
+    accepted: None where nothing of it was new. gap: ask the sender for the rest; nothing was applied.
+    heal: the sender must get the broadcast too. exhausted: the sender must start afresh, because
+    putting back what it deleted costs too much. restored_units counts against its budget.
+    fields: names of the fields that changed.
+    """
+
+    accepted: Accepted | None = None
+    gap: Gap | None = None
+    heal: bool = False
+    exhausted: bool = False
+    restored_units: int = 0
+    refusals: tuple[Refusal, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    fields: tuple[str, ...] = ()
+    corrections: int = 0
+
+
+class Room:
+    """One record, live. Not for concurrent use: one task owns it."""
+
+    def __init__(
+        self,
+        record_id: str,
+        profile: Profile,
+        policy: Policy,
+        document: Document,
+        books: Books,
+        *,
+        version: int,
+        hash: bytes,
+        limits: Limits,
+        state: RecordState,
+    ) -> None:
+        self.record_id = record_id
+        self.profile = profile
+        self.policy = policy
+        self.document = document
+        self.books = books
+        self.version = version
+        self.hash = hash
+        self.limits = limits
+        self.state = state
+        self.bytes = 0
+        self.registers = books.registers
+
+    # -- what the gate reads ---------------------------------------------------------------------
+
+    def text_units(self, root: str) -> int:
+        return self.books.text_units.get(root, 0)
+
+    def size_bytes(self) -> int:
+        return self.bytes
+
+    def place_of(self, struct_id: Id) -> Place | None:
+        return self.books.index.place_of(struct_id)
+
+    def is_pair_start(self, client: int, clock: int) -> bool:
+        return self.books.index.is_pair_start(client, clock)
+
+    def is_deleted(self, struct_id: Id) -> bool:
+        return self.books.index.is_deleted(struct_id)
+
+    def live_parts(self, client: int, start: int, end: int) -> list[tuple[int, int]]:
+        return self.books.index.live_parts(client, start, end)
+
+    def known_runs(self, client: int, start: int, end: int) -> list[tuple[int, int, Place]]:
+        return list(self.books.index.runs(client, start, end))
+
+    def forget_place(self, place: Place) -> None:
+        self.books.places.forget(place)
+
+    # -- proposing -------------------------------------------------------------------------------
+
+    def propose(self, frame: Frame) -> Generator[None, None, Proposal]:
+        """Judge an update and apply what is allowed of it. Yields now and then on a large one.
+
+        Raises ForeignClientId (nothing was applied), DocumentSuspect (throw the room away).
+        SPEC ROOM-1 to ROOM-6.
+        """
+        books = self.books
+        author = frame.author
+        fresh = check_owners(frame.update, books.index, books.owners, author.user_id)
+        placement = yield from place_structs(frame.update, books.index, books.places)
+        if isinstance(placement, Gap):
+            return Proposal(gap=placement)
+        version = self.version + 1
+        judgement = yield from judge(self, frame, placement, version)
+        if frame.whole and judgement.refused:
+            return Proposal(refusals=refusals_of(judgement, frame, version))
+        for client in fresh:
+            books.owners[client] = author.user_id
+        proposal = self._apply(frame, placement, judgement, version)
+        for client, structs in frame.update.structs.items():
+            if structs:
+                frame.knowledge.learn({client: structs[-1].end})
+        return proposal
+
+    def propose_now(self, frame: Frame) -> Proposal:
+        """`propose` in one go."""
+        steps = self.propose(frame)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                proposal: Proposal = done.value
+                return proposal
+
+    def _apply(
+        self, frame: Frame, placement: Placement, judgement: Judgement, version: int
+    ) -> Proposal:
+        books, document = self.books, self.document
+        units = sum(r.end - r.start for r in judgement.restores)
+        exhausted = units > self.limits.max_restored_units
+        if exhausted:
+            kept = set(judgement.splits)
+            judgement.restores = [r for r in judgement.restores if (r.client, r.start) in kept]
+        server = document.server_client
+        copies: list[Copy] = []
+        structs = judgement.structs
+        if judgement.restores:
+            copied, copies = restored_copies(document, books.index, judgement.restores, version)
+            structs[server] = copied
+            for restore in judgement.restores:
+                judgement.delete(restore.client, restore.start, restore.end - restore.start)
+        if judgement.removed_originals:
+            for copy in succeeding_copies(books, judgement.removed_originals, frame.knowledge):
+                judgement.delete(copy.server, copy.copy_clock, copy.length)
+        first: Deletes = {}
+        for client, clock in judgement.splits:
+            first = merge_deletes(first, {client: [(clock, 2)]})
+        if first:
+            document.apply(encode_update({}, first))
+            books.absorb_deletes(first)
+        for struct, place in judgement.kept:
+            books.absorb(struct, place)
+        if copies:
+            places = {(c.client, c.clock): books.index.place_of((c.client, c.clock)) for c in copies}
+            for copy, struct in zip(copies, structs[server], strict=True):
+                place = places[copy.client, copy.clock]
+                assert place is not None, "a copied unit has a place"
+                books.absorb(struct, place)
+                books.add_copy(copy)
+        self._collect_clears(judgement)
+        deletes = {c: normalised(ranges) for c, ranges in judgement.deletes.items()}
+        update = b""
+        if structs or deletes:
+            update = encode_update(structs, deletes)
+            document.apply(update)
+            books.absorb_deletes(deletes)
+        corrections, registers, conflicts = self._arbitrate(frame, judgement, version)
+        if corrections:
+            structs[server] = [*structs.get(server, ()), *corrections]
+            update = encode_update(structs, deletes)
+        if not update and not first and not judgement.refused:
+            return Proposal(exhausted=exhausted)
+        row = self._row(
+            update or encode_update({}, {}),
+            encode_annotations(Annotations(judgement.splits, copies, registers)),
+            frame.author, judgement.role, frame.written_at, frame.received_at,
+        )  # fmt: skip
+        return Proposal(
+            accepted=Accepted(row, structs, deletes, first),
+            heal=bool(judgement.refused or corrections or copies or first),
+            exhausted=exhausted,
+            restored_units=units,
+            refusals=refusals_of(judgement, frame, version),
+            conflicts=tuple(conflicts),
+            fields=tuple(dict.fromkeys(p.name for _, p in judgement.kept if p.kind != "void")),
+            corrections=len(corrections) + len(copies),
+        )
+
+    def _collect_clears(self, judgement: Judgement) -> None:
+        """Delete the author's own written-and-removed structs in the document itself."""
+        for place, touches in judgement.touches.items():
+            last = touches[-1]
+            if last.write is not None and not last.write.cleared:
+                client, clock = last.last
+                for hit in judgement.hits.get(place, ()):
+                    if hit.client == client and hit.start <= clock < hit.end:
+                        judgement.delete(client, clock, 1)
+
+    def _arbitrate(
+        self, frame: Frame, judgement: Judgement, version: int
+    ) -> tuple[list[Struct], list[Register], list[Conflict]]:
+        corrections: list[Struct] = []
+        annotated: list[Register] = []
+        conflicts: list[Conflict] = []
+        hits = judgement.hits
+        for place, touches in judgement.touches.items():
+            register = self.books.register(place)
+            outcome = arbitrate_writes(register, touches, hits.pop(place, []), frame, version)
+            write = touches[-1].write
+            if not outcome.everyday or (write is not None and write.role != judgement.role):
+                annotated.append(register)
+            self._carry_out(register, place, outcome, version, corrections, conflicts)
+        for place, of_place in hits.items():
+            register = self.books.registers.get(place)
+            if register is None:
+                continue
+            operation = (
+                Operation.CHANGE
+                if place.field is not None and place.field.kind == "entry"
+                else Operation.DELETE
+            )
+            decision = (
+                SERVER_OWNED
+                if place.field is None
+                else self.policy.decide(frame.author, operation, place.field, self.state)
+            )
+            outcome, counts = arbitrate_clear(register, of_place, decision, frame, version)
+            if not counts:
+                continue
+            if decision.allowed:
+                judgement.role = judgement.role or decision.role
+            else:
+                judgement.refuse(place.name, decision, None)
+            annotated.append(register)
+            self._carry_out(register, place, outcome, version, corrections, conflicts)
+        return corrections, annotated, conflicts
+
+    def _carry_out(
+        self,
+        register: Register,
+        place: Place,
+        outcome: Arbitration,
+        version: int,
+        corrections: list[Struct],
+        conflicts: list[Conflict],
+    ) -> None:
+        if outcome.correct:
+            struct = self.document.write(place.root, register.key, outcome.correction)
+            self.books.absorb(struct, place)
+            note_correction(register, (struct.client, struct.clock), version, outcome.cleared)
+            corrections.append(struct)
+        if outcome.changed_conflict:
+            if register.conflict_id is None:
+                register.conflict_id = f"{version}.{len(conflicts) + 1}"
+            conflicts.append(describe_conflict(register, place, register.conflict_id))
+
+    # -- the server's own facts ------------------------------------------------------------------
+
+    def write_facts(
+        self, facts: Mapping[str, object], author: Principal, at: datetime
+    ) -> Accepted | None:
+        """Write keys of the `record` map that differ from what it holds, in `author`'s name.
+
+        Returns None where nothing differs. SPEC ROOM-7.
+        """
+        version = self.version + 1
+        structs: list[Struct] = []
+        registers: list[Register] = []
+        for key, value in facts.items():
+            place = self.books.places.at(RECORD_ROOT, key)
+            register = self.books.register(place)
+            if register.standing is not None and register.standing.value == value:
+                continue
+            struct = self.document.write(RECORD_ROOT, key, value)
+            self.books.absorb(struct, place)
+            register.succeed(
+                Write(
+                    (struct.client, struct.clock), author.user_id, "", author.login_id,
+                    author.device, at, at, version, value, False,
+                )  # fmt: skip
+            )
+            structs.append(struct)
+            registers.append(register)
+        if not structs:
+            return None
+        by_client = {self.document.server_client: structs}
+        row = self._row(
+            encode_update(by_client, {}), encode_annotations(Annotations([], [], registers)),
+            author, "", at, at,
+        )  # fmt: skip
+        return Accepted(row, by_client, {}, {})
+
+    def _row(
+        self, update: bytes, annotations: bytes, author: Principal, role: str,
+        written_at: datetime, received_at: datetime,
+    ) -> UpdateRow:  # fmt: skip
+        row = UpdateRow(
+            version=self.version + 1, update=update, annotations=annotations,
+            author=author.user_id, role=role, login_id=author.login_id, device=author.device,
+            address=author.address, written_at=written_at, received_at=received_at, hash=b"",
+        )  # fmt: skip
+        row = msgspec.structs.replace(row, hash=chain_hash(self.hash, row))
+        self.version = row.version
+        self.hash = row.hash
+        self.bytes += len(update)
+        return row
