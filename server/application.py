@@ -1,0 +1,68 @@
+"""Puts the ASGI application together: the HTTP API, what the lead adds, static files, lifespan."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from server.house import House
+from server.middleware import Outermost, not_found
+from server.rest import judgements, login, profiles, records
+from server.rest.about import about_endpoints
+from server.rest.endpoint import Endpoint, resources_of
+
+__all__ = ["STATIC", "api_endpoints", "build_application"]
+
+STATIC = Path(__file__).parent / "static"
+"""The built web app, where there is one."""
+
+
+def api_endpoints() -> tuple[Endpoint, ...]:
+    """Every HTTP call; OpenAPI describes exactly these."""
+    calls = (*login.ENDPOINTS, *profiles.ENDPOINTS, *records.ENDPOINTS, *judgements.ENDPOINTS)
+    return (*calls, *about_endpoints(calls))
+
+
+def build_application(
+    house: House,
+    *,
+    routes: Sequence[BaseRoute] = (),
+    lifespans: Sequence[AbstractAsyncContextManager[Any]] = (),
+) -> ASGIApp:
+    """The application of one process.
+
+    routes: come before the API's (`/sync/{record_id}`, `/collab`). lifespans: entered in order when
+    the server starts and left in reverse when it stops, the account watch around them all.
+    """
+    house.authenticator.attach(house.rooms)
+    resources = resources_of(house, api_endpoints())
+    all_routes: list[BaseRoute] = [*routes]
+    all_routes += [Route(resource.path, endpoint=resource) for resource in resources]
+    if STATIC.is_dir():
+        all_routes = [route for route in all_routes if getattr(route, "path", "") != "/"]
+        all_routes.append(Mount("/", app=StaticFiles(directory=STATIC, html=True)))
+    router = Router(
+        all_routes,
+        redirect_slashes=False,
+        default=not_found(house),
+        lifespan=lambda _app: _lifespan(house, lifespans),
+    )
+    return Outermost(router, house)
+
+
+@asynccontextmanager
+async def _lifespan(
+    house: House, lifespans: Sequence[AbstractAsyncContextManager[Any]]
+) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as tasks:
+        watch = tasks.create_task(house.authenticator.watch(), name="account watch")
+        async with AsyncExitStack() as stack:
+            for lifespan in lifespans:
+                await stack.enter_async_context(lifespan)
+            yield
+        watch.cancel()

@@ -1,0 +1,237 @@
+"""Records: the queue board, creating, reading, editing with `If-Match`, and adding entries.
+
+Every write proposes to the record's room like a socket does; every read is audited.
+"""
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+
+from permissions.model import Rule
+from server.errors import MalformedRequest, NotAllowed, PreconditionRequired
+from server.ports import Json, NewRecord, RecordView
+from server.problems import invalid
+from server.rest.access import audit_read, may_open, opened_profiles
+from server.rest.endpoint import Answer, Call, Empty, Endpoint
+from server.rest.shapes import (
+    Cursor,
+    Instant,
+    Listing,
+    cursor_after,
+    id_after,
+    instant,
+    record_id_of,
+)
+from storage.ports import RecordFilter, RecordHead
+
+__all__ = ["ENDPOINTS"]
+
+PAGE_LIMIT = 200
+
+_Ulid = Annotated[str, msgspec.Meta(pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+_PatientId = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+_ETAG = re.compile(r'(?:"([0-9]{1,15})"|([0-9]{1,15}))\Z', re.ASCII)
+
+
+class RecordRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a new record starts with. fields: `{"section.field": value}`."""
+
+    profile: _Name
+    id: _Ulid | None = None
+    patient_id: _PatientId | None = None
+    fields: dict[str, Json] = {}
+
+
+class BoardQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Filters of the queue board. q: part of a name, number or village."""
+
+    profile: _Name | None = None
+    step: _Name | None = None
+    status: Literal["open", "completed", "cancelled"] | None = None
+    assigned: Literal["me"] | None = None
+    q: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_LIMIT)] = 50
+    cursor: Cursor | None = None
+
+
+class RecordQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which state of a record; earlier ones are not available yet."""
+
+    version: str | None = None
+    at: str | None = None
+
+
+class BoardRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A record as the board shows it."""
+
+    id: str
+    number: str
+    profile: str
+    patient_id: str
+    version: int
+    status: str
+    current_step: str
+    title: str
+    disputed: list[str]
+    assigned: list[str]
+    created_at: Instant
+    updated_at: Instant
+
+
+class NewEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """The ULID of a new entry."""
+
+    id: str
+
+
+async def create_record(call: Call[RecordRequest, Empty]) -> Answer:
+    """A new record with its first fields, all of them or nothing."""
+    if call.body.profile not in call.house.policies:
+        raise invalid("profile", Rule.UNKNOWN_FIELD, "No such profile is served here.")
+    wanted = NewRecord(
+        profile=call.body.profile,
+        id=call.body.id,
+        patient_id=call.body.patient_id,
+        fields=call.body.fields,
+    )
+    view = await call.house.rooms.create(call.principal, wanted)
+    return _record(view, status=201, location=True)
+
+
+async def list_records(call: Call[None, BoardQuery]) -> Answer:
+    """The queue board: the records of the caller's profiles, newest first."""
+    query = call.query
+    profiles = opened_profiles(call.house, call.principal)
+    _check_filters(call, query)
+    after = id_after(query.cursor)
+    heads: list[RecordHead] = []
+    if query.profile is not None and query.profile not in profiles:
+        raise NotAllowed("You have no role in this profile.")
+    only = query.profile or (next(iter(profiles)) if len(profiles) == 1 else None)
+    while profiles and len(heads) <= query.limit:
+        page = await call.house.store.records.list(
+            RecordFilter(
+                profile=only,
+                step=query.step,
+                status=query.status,
+                assigned=call.principal.user_id if query.assigned else None,
+                text=query.q or None,
+                after=after,
+                limit=query.limit + 1,
+            )
+        )
+        heads += [
+            head
+            for head in page
+            if (policy := profiles.get(head.facts.profile)) is not None
+            and may_open(policy, call.principal, head)
+        ]
+        if len(page) <= query.limit:
+            break
+        after = page[-1].id
+    rows = [_row(head) for head in heads[: query.limit]]
+    more = len(heads) > query.limit
+    return Answer(value=Listing(rows, cursor_after(rows[-1].id) if more else None))
+
+
+async def read_record(call: Call[None, RecordQuery]) -> Answer:
+    """The record as it stands, with its version as ETag."""
+    for name in ("version", "at"):
+        if getattr(call.query, name) is not None:
+            raise invalid(name, Rule.UNKNOWN_FIELD, "Earlier versions are not available yet.")
+    record_id = await record_id_of(call.house.store, call.path["id"])
+    async with audit_read(call, record_id) as seen:
+        view = await call.house.rooms.view(record_id, call.principal)
+        seen.version = view.version
+    return _record(view)
+
+
+async def edit_record(call: Call[dict[str, Json], Empty]) -> Answer:
+    """Set fields, all or none, if the record is still as the caller read it."""
+    version = _if_match(call.header("if-match"))
+    if not call.body:
+        raise invalid("", Rule.TYPE, "Name at least one field.")
+    record_id = await record_id_of(call.house.store, call.path["id"])
+    view = await call.house.rooms.edit(call.principal, record_id, call.body, if_version=version)
+    return _record(view)
+
+
+async def add_entry(call: Call[dict[str, Json], Empty]) -> Answer:
+    """Add an entry to an append-only section; `replaces` names the one it corrects."""
+    record_id = await record_id_of(call.house.store, call.path["id"])
+    entry_id = await call.house.rooms.add_entry(
+        call.principal, record_id, call.path["section"], call.body
+    )
+    return Answer(value=NewEntry(id=entry_id), status=201)
+
+
+def _record(view: RecordView, *, status: int = 200, location: bool = False) -> Answer:
+    headers = {"ETag": f'"{view.version}"'}
+    if location:
+        headers["Location"] = f"/api/records/{view.id}"
+    return Answer(value=view, status=status, headers=headers)
+
+
+def _if_match(header: str | None) -> int:
+    if header is None:
+        raise PreconditionRequired
+    match = _ETAG.match(header.strip())
+    if match is None:
+        raise MalformedRequest('If-Match must be the ETag of one version, such as "12".')
+    return int(match[1] or match[2])
+
+
+def _check_filters(call: Call[None, BoardQuery], query: BoardQuery) -> None:
+    served = call.house.policies
+    if query.profile is not None and query.profile not in served:
+        raise invalid("profile", Rule.UNKNOWN_FIELD, "No such profile is served here.")
+    searched = served if query.profile is None else {query.profile: served[query.profile]}
+    steps = {step.id for policy in searched.values() for step in policy.profile.steps}
+    if query.step is not None and query.step not in steps:
+        raise invalid("step", Rule.UNKNOWN_FIELD, "No profile has such a step.")
+
+
+def _row(head: RecordHead) -> BoardRow:
+    facts = head.facts
+    return BoardRow(
+        id=head.id,
+        number=facts.number,
+        profile=facts.profile,
+        patient_id=facts.patient_id,
+        version=head.version,
+        status=facts.status,
+        current_step=facts.current_step,
+        title=facts.title,
+        disputed=list(facts.disputed),
+        assigned=list(facts.assigned),
+        created_at=instant(facts.created_at),
+        updated_at=instant(facts.updated_at),
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST", path="/api/records", summary="Create a record", handle=create_record,
+        body=RecordRequest, answer=RecordView, status=201, statuses=(400, 403, 409, 413, 422, 503),
+    ),
+    Endpoint(
+        method="GET", path="/api/records", summary="The queue board", handle=list_records,
+        query=BoardQuery, answer=Listing[BoardRow], statuses=(403, 422),
+    ),
+    Endpoint(
+        method="GET", path="/api/records/{id}", summary="Read a record by id or number",
+        handle=read_record, query=RecordQuery, answer=RecordView, statuses=(403, 404, 422, 503),
+    ),
+    Endpoint(
+        method="PATCH", path="/api/records/{id}", summary="Edit fields of a record",
+        handle=edit_record, body=dict[str, Json], answer=RecordView, request_headers=("If-Match",),
+        statuses=(400, 403, 404, 409, 412, 413, 422, 428, 503),
+    ),
+    Endpoint(
+        method="POST", path="/api/records/{id}/entries/{section}", summary="Add an entry",
+        handle=add_entry, body=dict[str, Json], answer=NewEntry, status=201,
+        statuses=(400, 403, 404, 409, 413, 422, 503),
+    ),
+)  # fmt: skip

@@ -1,0 +1,308 @@
+"""Every setting with its meaning, unit, default and bounds, and where its value came from.
+
+`FIELDCHART_*` in the environment stands over `fieldchart.toml`, that over the defaults. One struct
+is the only list: loading, checking, `fieldchart settings` and the documentation read it.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+
+from sync.bounds import Bounds
+
+__all__ = [
+    "PREFIX",
+    "Setting",
+    "Settings",
+    "SettingsError",
+    "describe",
+    "load_settings",
+]
+
+PREFIX = "FIELDCHART_"
+FILE_NAME = "fieldchart.toml"
+FILE_VARIABLE = "FIELDCHART_CONFIG"
+
+
+class SettingsError(Exception):
+    """A setting cannot be used. The message names the file or variable and the reason."""
+
+
+def _meta(unit: str, meaning: str, **bounds: Any) -> msgspec.Meta:
+    return msgspec.Meta(description=meaning, extra={"unit": unit}, **bounds)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of one server process."""
+
+    # Where it runs
+    host: Annotated[str, _meta("address", "Address to listen on.", min_length=1)] = "127.0.0.1"
+    port: Annotated[
+        int, _meta("port", "Port to listen on; 0 takes a free one.", ge=0, le=65535)
+    ] = 8420
+    data: Annotated[str, _meta("directory", "Where the database lives.", min_length=1)] = (
+        "./fieldchart-data"
+    )
+    profiles: Annotated[
+        tuple[str, ...], _meta("names or files", "Profiles to serve.", min_length=1)
+    ] = ("outpatient", "eye_screening")
+    tls_cert: Annotated[
+        str, _meta("file", "Certificate chain (PEM); with tls_key turns TLS on.")
+    ] = ""
+    tls_key: Annotated[str, _meta("file", "Private key of tls_cert (PEM).")] = ""
+    allowed_origins: Annotated[
+        tuple[str, ...],
+        _meta(
+            "origins", "Origins besides our own that may use the cookie, e.g. https://app.example."
+        ),
+    ] = ()
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        _meta(
+            "addresses", "Proxies whose X-Forwarded-For and -Proto are believed; none by default."
+        ),
+    ] = ()
+    drain_seconds: Annotated[
+        float, _meta("s", "How long a stopping server waits for open requests and rooms.", ge=0)
+    ] = 10.0
+    log_format: Annotated[
+        str, _meta("json | console", "How log lines look.", pattern="^(json|console)$")
+    ] = "json"
+    log_level: Annotated[
+        str, _meta("level", "Least severe lines to log.", pattern="^(debug|info|warning|error)$")
+    ] = "info"
+
+    # Signing in
+    argon2_memory_kib: Annotated[
+        int, _meta("KiB", "Memory of one password hash (OWASP: 19 MiB).", ge=8192)
+    ] = 19 * 1024
+    argon2_time_cost: Annotated[
+        int, _meta("passes", "Passes of one password hash.", ge=1, le=32)
+    ] = 2
+    argon2_parallelism: Annotated[
+        int, _meta("lanes", "Lanes of one password hash.", ge=1, le=16)
+    ] = 1
+    hash_threads: Annotated[
+        int, _meta("threads", "Password hashes computed at the same time.", ge=1, le=32)
+    ] = 2
+    hash_queue: Annotated[
+        int, _meta("log-ins", "Log-ins that may wait for a hash; more are told to come back.", ge=1)
+    ] = 64
+    login_idle_seconds: Annotated[
+        int, _meta("s", "A log-in unused for so long is over (12 h).", ge=1)
+    ] = 43_200
+    login_max_seconds: Annotated[
+        int, _meta("s", "A log-in is over after so long, used or not (30 d).", ge=1)
+    ] = 2_592_000
+    login_touch_seconds: Annotated[
+        int, _meta("s", "The last use of a log-in is stored at most so often.", ge=1)
+    ] = 60
+    login_cache_entries: Annotated[
+        int, _meta("log-ins", "Signed-in devices kept in memory.", ge=1)
+    ] = 4096
+    account_poll_seconds: Annotated[
+        float,
+        _meta("s", "How often accounts changed by other processes are looked for.", gt=0, le=2),
+    ] = 1.0
+    login_failures: Annotated[
+        int, _meta("attempts", "Failed log-ins per user name and per address before a delay.", ge=1)
+    ] = 5
+    login_delay_seconds: Annotated[
+        float, _meta("s", "The first delay; it doubles with each further failure.", gt=0)
+    ] = 1.0
+    login_delay_max_seconds: Annotated[float, _meta("s", "The longest delay.", gt=0)] = 900.0
+    login_throttle_entries: Annotated[
+        int, _meta("names and addresses", "Size of the table of failed log-ins.", ge=16)
+    ] = 10_000
+
+    # HTTP
+    max_request_bytes: Annotated[
+        int, _meta("bytes", "One request body; larger ones are answered 413.", ge=1024)
+    ] = 8 * 1024 * 1024
+    request_body_seconds: Annotated[
+        float, _meta("s", "A request body must have arrived by then.", gt=0)
+    ] = 30.0
+
+    # What a client may send (contract, section 4)
+    max_frame_bytes: Annotated[
+        int, _meta("bytes", "One WebSocket message; larger ones close with 4413.", ge=1024)
+    ] = 4 * 1024 * 1024
+    ws_max_size_bytes: Annotated[
+        int,
+        _meta(
+            "bytes",
+            "Where the WebSocket layer itself gives up (1009, which clients retry for ever):"
+            " must exceed max_frame_bytes.",
+            ge=2048,
+        ),
+    ] = 8 * 1024 * 1024
+    max_structs: Annotated[int, _meta("structs", "Structs in one frame.", ge=1)] = 20_000
+    max_nesting: Annotated[int, _meta("levels", "Nesting of one value.", ge=1, le=256)] = 32
+    max_value_bytes: Annotated[int, _meta("bytes", "One value of a field.", ge=1)] = 64 * 1024
+    max_narrative_bytes: Annotated[int, _meta("bytes", "One narrative.", ge=1)] = 1024 * 1024
+    max_record_bytes: Annotated[int, _meta("bytes", "One record's document.", ge=1)] = (
+        16 * 1024 * 1024
+    )
+    update_frames_per_second: Annotated[
+        int, _meta("frames/s", "Update frames of one connection, averaged over the window.", ge=1)
+    ] = 200
+    update_window_seconds: Annotated[
+        int, _meta("s", "The window of update_frames_per_second; past it 4503.", ge=1)
+    ] = 10
+    refused_fields_per_minute: Annotated[
+        int, _meta("fields/min", "Refused fields of one connection; past it 4429.", ge=1)
+    ] = 600
+    max_awareness_bytes: Annotated[int, _meta("bytes", "One awareness state.", ge=64)] = 4096
+    awareness_per_second: Annotated[
+        int, _meta("states/s", "Awareness states of one connection.", ge=1)
+    ] = 10
+
+    # Rooms
+    room_memory_bytes: Annotated[
+        int, _meta("bytes", "Estimated memory of all loaded rooms; idle ones leave first.", ge=1024)
+    ] = 512 * 1024 * 1024
+    room_idle_seconds: Annotated[
+        float, _meta("s", "A room without connections is unloaded after so long.", ge=0)
+    ] = 60.0
+    room_inbox_frames: Annotated[
+        int, _meta("frames", "Frames that may wait in one room; then senders wait.", ge=1)
+    ] = 4096
+    room_inbox_bytes: Annotated[
+        int, _meta("bytes", "Bytes that may wait in one room; then senders wait.", ge=1024)
+    ] = 32 * 1024 * 1024
+    send_queue_messages: Annotated[
+        int, _meta("messages", "Messages one slow reader may leave waiting; then 4508.", ge=1)
+    ] = 1024
+    send_queue_bytes: Annotated[
+        int, _meta("bytes", "Bytes one slow reader may leave waiting; then 4508.", ge=1024)
+    ] = 16 * 1024 * 1024
+    commit_window_ms: Annotated[
+        float, _meta("ms", "How long a commit waits for company from other rooms.", ge=0, le=100)
+    ] = 2.0
+    commit_queue: Annotated[
+        int, _meta("commits", "Commits that may wait for the writer; then rooms wait.", ge=1)
+    ] = 1024
+    snapshot_every_updates: Annotated[
+        int, _meta("updates", "A room is snapshotted after so many new updates.", ge=1)
+    ] = 500
+
+    def __post_init__(self) -> None:
+        """Check what concerns two settings at once."""
+        if self.ws_max_size_bytes <= self.max_frame_bytes:
+            raise ValueError("ws_max_size_bytes must exceed max_frame_bytes")
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise ValueError("tls_cert and tls_key belong together; one of them is missing")
+
+    @property
+    def database(self) -> Path:
+        """The database file inside the data directory."""
+        return Path(self.data) / "fieldchart.sqlite3"
+
+    def bounds(self) -> Bounds:
+        """The limits that the frame and update codecs enforce."""
+        return Bounds(
+            max_frame_bytes=self.max_frame_bytes,
+            max_structs=self.max_structs,
+            max_nesting=self.max_nesting,
+            max_value_bytes=self.max_value_bytes,
+            max_narrative_bytes=self.max_narrative_bytes,
+            max_awareness_bytes=self.max_awareness_bytes,
+        )
+
+
+class Setting(NamedTuple):
+    """One row of the settings table."""
+
+    name: str
+    variable: str
+    unit: str
+    meaning: str
+    default: Any
+    value: Any
+
+
+def describe(settings: Settings) -> list[Setting]:
+    """Each setting with its variable, unit, meaning, default and the value in `settings`."""
+    return [
+        Setting(
+            name=field.name,
+            variable=PREFIX + field.name.upper(),
+            unit=field.type.__metadata__[0].extra["unit"],
+            meaning=field.type.__metadata__[0].description,
+            default=field.default,
+            value=getattr(settings, field.name),
+        )
+        for field in msgspec.structs.fields(Settings)
+    ]
+
+
+def load_settings(
+    environment: Mapping[str, str],
+    *,
+    file: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Settings:
+    """The settings of this process: `overrides` over the environment, over the file, over defaults.
+
+    file: a TOML file that must exist; without it `fieldchart.toml` (or FIELDCHART_CONFIG) is read
+    if present. Raises SettingsError, which names the file or variable.
+    """
+    if file is None and FILE_VARIABLE in environment:
+        file = Path(environment[FILE_VARIABLE])
+    values = _from_file(file)
+    values |= _from_environment(environment)
+    values |= {name: value for name, value in (overrides or {}).items() if value is not None}
+    try:
+        return msgspec.convert(values, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{file or FILE_NAME} with the environment: {error}") from error
+
+
+def _from_file(named: Path | None) -> dict[str, Any]:
+    path = named or Path(FILE_NAME)
+    if named is None and not path.exists():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from error
+    fields = _fields()
+    for name, value in values.items():
+        if name not in fields:
+            raise SettingsError(
+                f"{path}: unknown setting {name!r}; `fieldchart settings` lists all"
+            )
+        _check(f"{path}: {name}", value, fields[name], strict=True)
+    return values
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    fields = _fields()
+    values: dict[str, Any] = {}
+    for variable in sorted(environment):
+        if not variable.startswith(PREFIX) or variable == FILE_VARIABLE:
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in fields:
+            raise SettingsError(f"{variable}: unknown setting; `fieldchart settings` lists all")
+        raw: Any = environment[variable]
+        if isinstance(fields[name].default, tuple):
+            raw = [part.strip() for part in raw.split(",") if part.strip()]
+        values[name] = _check(variable, raw, fields[name], strict=False)
+    return values
+
+
+def _fields() -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.name: field for field in msgspec.structs.fields(Settings)}
+
+
+def _check(where: str, value: Any, field: msgspec.structs.FieldInfo, *, strict: bool) -> Any:
+    try:
+        return msgspec.convert(value, field.type, strict=strict)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{where}: {error}") from error
