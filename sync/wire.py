@@ -172,31 +172,28 @@ def decode_message(data: bytes, bounds: Bounds) -> Message:
     if len(data) > bounds.max_frame_bytes:
         raise FrameTooLarge("The frame is too large.")
     kind, position = read_varuint(data, 0)
-    match kind:
-        case 0:
-            return _decode_sync(data, position, bounds)
-        case 1:
-            payload, position = read_bytes(data, position)
-            return _whole(data, position, AwarenessMessage(_decode_awareness(payload, bounds)))
-        case 2:
-            return _decode_auth(data, position, bounds)
-        case 3:
-            return _whole(data, position, QueryAwareness())
-        case 100:
-            count, position = read_varuint(data, position)
-            version, position = read_varuint(data, position)
-            return _whole(data, position, Saved(count, version))
-        case 101 | 103:
-            text, position = read_string(data, position)
-            body = parse_json(text, bounds.max_nesting)
-            if not isinstance(body, dict):
-                raise MalformedFrame("A message is no JSON object.")
-            return _whole(data, position, Refused(body) if kind == REFUSED else Notice(body))
-        case 102:
-            text, position = read_string(data, position)
-            return _whole(data, position, Journal(_decode_journal(text, bounds)))
-        case _:
-            raise MalformedFrame("A message is of an unknown type.")
+    if kind == SYNC:
+        return _decode_sync(data, position, bounds)
+    if kind == AWARENESS:
+        payload, position = read_bytes(data, position)
+        return _whole(data, position, AwarenessMessage(_decode_awareness(payload, bounds)))
+    if kind == AUTH:
+        return _decode_auth(data, position, bounds)
+    if kind == QUERY_AWARENESS:
+        return _whole(data, position, QueryAwareness())
+    if kind == SAVED:
+        count, position = read_varuint(data, position)
+        version, position = read_varuint(data, position)
+        return _whole(data, position, Saved(count, version))
+    if kind not in (REFUSED, JOURNAL, NOTICE):
+        raise MalformedFrame("A message is of an unknown type.")
+    text, position = read_string(data, position)
+    if kind == JOURNAL:
+        return _whole(data, position, Journal(_decode_journal(text, bounds)))
+    body = parse_json(text, bounds.max_nesting)
+    if not isinstance(body, dict):
+        raise MalformedFrame("A message is no JSON object.")
+    return _whole(data, position, Refused(body) if kind == REFUSED else Notice(body))
 
 
 def _whole(data: bytes, position: int, message: _T) -> _T:
@@ -210,15 +207,13 @@ def _decode_sync(data: bytes, position: int, bounds: Bounds) -> Message:
     payload, position = read_bytes(data, position)
     if position != len(data):
         raise MalformedFrame("Bytes follow the message.")
-    match step:
-        case 0:
-            return SyncStep1(decode_state_vector(payload, bounds))
-        case 1:
-            return SyncStep2(payload)
-        case 2:
-            return UpdateMessage(payload)
-        case _:
-            raise MalformedFrame("A sync message is of an unknown type.")
+    if step == STEP1:
+        return SyncStep1(decode_state_vector(payload, bounds))
+    if step == STEP2:
+        return SyncStep2(payload)
+    if step == UPDATE:
+        return UpdateMessage(payload)
+    raise MalformedFrame("A sync message is of an unknown type.")
 
 
 def _decode_auth(data: bytes, position: int, bounds: Bounds) -> Message:
