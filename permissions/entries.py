@@ -45,7 +45,9 @@ def compile_entry_violation(
     none_given = refuse(Rule.TYPE, f"{title}: one of {one_of} must be filled in.")
     wrong_type = refuse(Rule.TYPE, f"{title} takes whole entries.")
     wrong_key = refuse(Rule.TYPE, f"{title}: the entry does not stand under a valid ULID.")
-    unknown_key = refuse(Rule.UNKNOWN_FIELD, f"{title}: the entry has a field it does not know.")
+    unknown_key = refuse(
+        Rule.TYPE, f"{title}: the entry has a field that the profile does not know."
+    )
     wrong_size = refuse(Rule.SIZE, f"{title}: the entry is longer than {max_bytes} bytes.")
     marks = _Marks(title)
 

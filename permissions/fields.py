@@ -223,7 +223,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One figure of the dashboard: a measure over a step or field, and its threshold."""
+    """One figure of the dashboard: a measure over a step or field, and its threshold.
+
+    subject: a step id (counts and medians; None: the whole visit) or a field name (shares).
+    equals: what share_equal counts; of a boolean field "true" or "false".
+    """
 
     name: str
     title: str

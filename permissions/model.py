@@ -88,7 +88,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
-    """The answer to "may this be done": allowed with the role that allows it, or rule and reason."""
+    """The answer to "may this be done": allowed with the role that allows, or rule and reason."""
 
     allowed: bool
     rule: Rule | None = None

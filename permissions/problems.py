@@ -1,5 +1,6 @@
 """Collects the mistakes of one profile, each with its line and the words for where it is."""
 
+import re
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -11,6 +12,9 @@ from permissions.source_lines import Path, line_of, scan_lines
 __all__ = ["Problems"]
 
 Declared = TypeVar("Declared", bound=msgspec.Struct)
+# msgspec ends its messages with "at `$.flags[...]`" or "at `key` in `$.flags`".
+_AT_KEY = re.compile(r"\$\.(\w+)")
+_UNKNOWN_KEY = re.compile(r"unknown field `(.*)`", re.DOTALL)
 _WORDS = {
     "sections": "section",
     "fields": "field",
@@ -34,15 +38,18 @@ class Problems:
 
     def add(self, path: Path, reason: str) -> None:
         """Note a mistake at the table or key of the path."""
-        self._found.add(Problem(line_of(self._lines, path), f"{_place(path)}{reason}"))
+        place = _place(path)
+        if place == f"{path[0] if path else ''}: " and f"'{path[0]}'" in reason:
+            place = ""
+        self._found.add(Problem(line_of(self._lines, path), place + reason))
 
     def convert(self, table: object, to: type[Declared], path: Path) -> Declared | None:
         """The table as its declared form, or None after noting what does not fit."""
         try:
             return msgspec.convert(table, to)
         except msgspec.ValidationError as error:
-            reason, _, where = str(error).partition(" - at `$")
-            key = _offending_key(reason, where, table)
+            reason, _, where = str(error).partition(" - at `")
+            key = _offending_key(reason, where)
             self.add((*path, key) if key else path, _in_words(reason, key))
             return None
 
@@ -64,13 +71,10 @@ def _place(path: Path) -> str:
     return f"{', '.join(words)}: " if words else ""
 
 
-def _offending_key(reason: str, where: str, table: object) -> str:
-    """The key of the table that msgspec complains of: named in the reason or by its path."""
-    if where.startswith("."):
-        return where[1:].rstrip("`").split(".")[0].split("[")[0]
-    if "unknown field" in reason:
-        return reason.rpartition("unknown field `")[2].rstrip("`")
-    return ""
+def _offending_key(reason: str, where: str) -> str:
+    """The key of the table that msgspec complains of: by its path, or named in the reason."""
+    found = _AT_KEY.search(where) or _UNKNOWN_KEY.search(reason)
+    return found[1] if found else ""
 
 
 def _in_words(reason: str, key: str) -> str:

@@ -317,6 +317,10 @@ class _Reader:
             self._problems.add((*path, "of"), f"unknown step '{declared.of}'")
         if (declared.measure == "share_equal") != (declared.equals is not None):
             self._problems.add((*path, "equals"), "equals belongs to share_equal, and only to it")
+        field = self._fields.get(declared.of or "")
+        options = field.rules.options if field is not None else {}
+        if declared.equals is not None and options and declared.equals not in options:
+            self._problems.add((*path, "equals"), f"'{declared.of}' has no such option")
 
     def _summary(self, table: dict[str, Any]) -> Summary | None:
         declared = self._problems.convert(table, DeclaredSummary, ("summary",))

@@ -5,6 +5,7 @@ the text (tomllib has accepted it before) and falls back to the nearest enclosin
 """
 
 import re
+import tomllib
 from collections.abc import Mapping
 
 __all__ = ["Path", "line_of", "scan_lines"]
@@ -15,7 +16,6 @@ _PART = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _DOTTED = rf"{_PART}(?:\s*\.\s*{_PART})*"
 _HEADER = re.compile(rf"\s*\[\[?\s*({_DOTTED})\s*\]\]?")
 _KEY = re.compile(rf"\s*({_DOTTED})\s*=")
-_PARTS = re.compile(_PART)
 _TOKEN = re.compile(r"""\"{3}|'{3}|"(?:\\.|[^"\\])*"|'[^']*'|#.*|[\[{]|[\]}]""")
 
 
@@ -37,15 +37,25 @@ def scan_lines(text: str) -> Mapping[Path, int]:
 
 
 def line_of(lines: Mapping[Path, int], path: Path) -> int:
-    """The line of the path or of its nearest enclosing table; 1 when nothing encloses it."""
+    """The first line of the path or of its nearest enclosing table; 1 when nothing encloses it."""
     for length in range(len(path), 0, -1):
-        if line := lines.get(path[:length]):
-            return line
+        known = [line for one, line in lines.items() if one[:length] == path[:length]]
+        if known:
+            return min(known)
     return 1
 
 
 def _split(dotted: str) -> Path:
-    return tuple(part.strip("\"'") for part in _PARTS.findall(dotted))
+    """The parts of a dotted key, quotes and escapes undone by TOML's own reader."""
+    try:
+        table: object = tomllib.loads(f"{dotted} = 0")
+    except tomllib.TOMLDecodeError:
+        return ()
+    parts: list[str] = []
+    while isinstance(table, dict):
+        (part, table), *_ = table.items()
+        parts.append(part)
+    return tuple(parts)
 
 
 def _after(line: str, depth: int, quote: str) -> tuple[int, str]:
