@@ -38,10 +38,9 @@ class Problems:
 
     def add(self, path: Path, reason: str) -> None:
         """Note a mistake at the table or key of the path."""
-        place = _place(path)
-        if place == f"{path[0] if path else ''}: " and f"'{path[0]}'" in reason:
-            place = ""
-        self._found.add(Problem(line_of(self._lines, path), place + reason))
+        words = _place(path)
+        told = f"{words}: {reason}" if words and f"'{words}'" not in reason else reason
+        self._found.add(Problem(line_of(self._lines, path), told))
 
     def convert(self, table: object, to: type[Declared], path: Path) -> Declared | None:
         """The table as its declared form, or None after noting what does not fit."""
@@ -60,15 +59,13 @@ class Problems:
 
 
 def _place(path: Path) -> str:
-    """("sections", "vitals", "fields", "pulse", …) → "section vitals, field pulse: "."""
+    """("sections", "vitals", "fields", "pulse", …) → "section vitals, field pulse"."""
     words = [
         f"{_WORDS[kind]} {name}"
         for kind, name in zip(path[::2], path[1::2], strict=False)
         if kind in _WORDS
     ]
-    if not words and path:
-        return f"{path[0]}: "
-    return f"{', '.join(words)}: " if words else ""
+    return ", ".join(words) or "".join(path[:1])
 
 
 def _offending_key(reason: str, where: str) -> str:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from permissions.declaration import DeclaredField
 from permissions.problems import Problems
 from permissions.source_lines import Path
-from permissions.values import NUMERIC, VALUE_MAX_BYTES, Threshold, ValueRules
+from permissions.values import LARGEST_NUMBER, NUMERIC, VALUE_MAX_BYTES, Threshold, ValueRules
 
 __all__ = ["compile_rules"]
 
@@ -31,9 +31,9 @@ def compile_rules(declared: DeclaredField, path: Path, problems: Problems) -> Va
     return ValueRules(
         type=declared.type,
         unit=declared.unit,
-        minimum=declared.minimum,
-        maximum=declared.maximum,
-        step=declared.step,
+        minimum=declared.minimum if _is_number(declared.minimum) else None,
+        maximum=declared.maximum if _is_number(declared.maximum) else None,
+        step=declared.step if _is_number(declared.step) else None,
         decimals=declared.decimals,
         flags=MappingProxyType(flags),
         options=MappingProxyType(declared.options),
@@ -63,6 +63,9 @@ def _check_keys_fit_type(declared: DeclaredField, path: Path, problems: Problems
 
 
 def _check_range(declared: DeclaredField, path: Path, problems: Problems) -> None:
+    for key in ("minimum", "maximum", "step"):
+        if not _is_number(getattr(declared, key)):
+            problems.add((*path, key), f"{key} is no number that can be stored exactly")
     low, high = declared.minimum, declared.maximum
     if low is not None and high is not None and low >= high:
         problems.add((*path, "minimum"), "the range is upside down: minimum is not below maximum")
@@ -83,6 +86,8 @@ def _check_flags(declared: DeclaredField, path: Path, problems: Problems) -> Non
         downwards = [limit for limit in (flag.at_most, flag.below) if limit is not None]
         upwards = [limit for limit in (flag.at_least, flag.above) if limit is not None]
         where = (*path, "flags")
+        if not all(map(_is_number, (*downwards, *upwards))):
+            problems.add(where, f"flag '{level}' has a limit that cannot be stored exactly")
         if not downwards and not upwards:
             problems.add(where, f"flag '{level}' has no limit")
         if any(not low <= limit <= high for limit in (*downwards, *upwards)):
@@ -104,6 +109,11 @@ def _check_pattern(declared: DeclaredField, path: Path, problems: Problems) -> N
         problems.add((*path, "pattern"), "a pattern needs pattern_title, its meaning in words")
     if not _compiles(declared.pattern):
         problems.add((*path, "pattern"), "the pattern is not a regular expression")
+
+
+def _is_number(limit: float | None) -> bool:
+    """Whether the limit is absent or finite and small enough; false of NaN too."""
+    return limit is None or -LARGEST_NUMBER <= limit <= LARGEST_NUMBER
 
 
 def _compiles(pattern: str | None) -> bool:

@@ -1,8 +1,12 @@
 """Look-ups in a profile, its description, and mistakes named by file, line and reason."""
 
+import contextlib
 import json
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from permissions import PermissionsError, ProfileError, describe, load_profile, parse_profile
 from tests.permissions.builders import (
@@ -135,6 +139,9 @@ def test_the_description_leaves_out_what_the_user_may_not_read():
         ),
         ('type = "text" }', 'type = "text", pattern = "(" }', 21, "not a regular expression"),
         ('type = "text" }', 'type = "text", max_bytes = 70000 }', 21, "max_bytes lies outside"),
+        ("minimum = 20", "minimum = nan", 22, "minimum is no number"),
+        ("maximum = 300", f"maximum = 1{'0' * 400}", 22, "pulse: "),
+        ("maximum = 300", "maximum = inf", 22, "maximum is no number"),
         ("maximum = 300 }", "maximum = 300, step = 0 }", 22, "step is not above 0"),
         ("maximum = 300 }", "maximum = 300, required = true }", 22, "required is for entries"),
         (
@@ -293,3 +300,22 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path):
 
     with pytest.raises(ProfileError, match=r"latin\.toml:1: the file is not UTF-8"):
         load_profile(path)
+
+
+toml_values = st.sampled_from(
+    """ "x" "" 1 -1 0 1.5 nan inf true [] {} ["x"] [1] {x=1} 1979-05-27 [[1]] 99999999999999999999
+    "everyone" ["everyone"] """.split()
+)
+
+
+@given(data=st.data(), value=toml_values)
+def test_a_profile_with_any_value_replaced_is_read_or_refused_but_never_fails(data, value):
+    lines = ANTENATAL.read_text(encoding="utf-8").split("\n")
+    number = data.draw(st.sampled_from([i for i, line in enumerate(lines) if " = " in line]))
+    parts = re.split(r"(?<= = )([^,{}\[\]]+)", lines[number])
+    place = data.draw(st.sampled_from(range(len(parts))))
+    parts[place] = value
+    lines[number] = "".join(parts)
+
+    with contextlib.suppress(ProfileError):
+        parse_profile("\n".join(lines), "changed.toml")
