@@ -1,7 +1,7 @@
 """Describes a profile as plain JSON, as the forms of one user need it (GET /api/profiles/{name}).
 
-Fields that the user may not read are left out; `writable` says what this user may write by role, in
-an open record. It never decides anything: the policy does that again on every write.
+Fields that the user may not read are left out; `writable` says what this user may write by role:
+in an open record, assigned, in the right step. It never decides anything: the policy does that again on every write.
 """
 
 from dataclasses import asdict
@@ -65,6 +65,10 @@ def _section(section: Section, policy: Policy, principal: Principal) -> Json:
 
 def _field(field: Field, policy: Policy, principal: Principal) -> Json:
     operation = Operation.ADD if field.kind == "entry" else Operation.WRITE
+    # Asked of a record in the best state: assigned to the user, in a step of the field.
+    state = RecordState(
+        assigned=frozenset({principal.user_id}), current_step=min(field.steps, default=None)
+    )
     described = {
         "name": field.name,
         "key": field.key,
@@ -76,7 +80,7 @@ def _field(field: Field, policy: Policy, principal: Principal) -> Json:
         "critical": field.critical,
         "append_only": field.append_only,
         "writers": sorted(field.writers),
-        "writable": policy.decide(principal, operation, field, RecordState()).allowed,
+        "writable": policy.decide(principal, operation, field, state).allowed,
         **_rules(field.rules),
     }
     if field.kind == "entry":

@@ -100,6 +100,16 @@ def test_the_description_is_plain_json_and_says_what_this_user_may_write():
     assert describe(profile, person("receptionist"))["may_create"] is True
 
 
+def test_the_description_says_what_is_writable_by_role_whatever_step_a_record_is_in():
+    profile = load_profile(ANTENATAL)
+
+    described = describe(profile, person("midwife"))
+
+    assert {one["name"] for one in described["sections"] if one["writable"]} == {
+        *("pregnancy", "examination", "treatments", "referrals", "comments")
+    }
+
+
 def test_the_description_leaves_out_what_the_user_may_not_read():
     profile = load_profile(ANTENATAL)
 
