@@ -3,9 +3,13 @@
 What is submitted while a transaction commits forms the next one (group commit), so that an fsync is
 shared by everybody who waits. An answer means: it is on disk. Cancelling who waits does not cancel
 the write. The queue is bounded; beyond its bound a caller is told at once.
+
+The loop and the thread meet once per turn of the loop and once per group: what is submitted during
+one turn is handed over together at its end, and one callback wakes all who wait for a group.
 """
 
 import asyncio
+import collections
 import contextlib
 import queue
 import threading
@@ -36,12 +40,14 @@ class _Waiting:
 
 
 class Writer:
-    """Owns the writing engine and its thread. All methods are called on an event loop."""
+    """Owns the writing engine and its thread. All methods are called on one event loop."""
 
     def __init__(self, engine: Engine, settings: StoreSettings) -> None:
         self._store = GroupStore(engine)
         self._settings = settings
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
+        self._turn: list[_Waiting] = []
+        self._waiting = 0
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="fieldchart-writer", daemon=True)
         self._thread.start()
@@ -76,87 +82,97 @@ class Writer:
         """Store what was submitted, then end the thread. Idempotent."""
         if not self._closed:
             self._closed = True
+            self._hand_over()
             self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _done(self, operation: Operation) -> "asyncio.Future[None]":
         if self._closed:
             raise StoreUnavailable("it is closed")
-        if self._queue.qsize() >= self._settings.max_queued:
+        if self._waiting >= self._settings.max_queued:
             raise StoreUnavailable("too many operations are waiting")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        self._queue.put(_Waiting(operation, loop, future))
+        if not self._turn:
+            loop.call_soon(self._hand_over)
+        self._turn.append(_Waiting(operation, loop, future))
+        self._waiting += 1
         return future
+
+    def _hand_over(self) -> None:
+        """Give the thread what this turn of the loop has submitted."""
+        if self._turn:
+            turn, self._turn = self._turn, []
+            self._queue.put(turn)
+
+    def _resolve(self, group: Sequence[_Waiting]) -> None:
+        """Answer a group, on the loop."""
+        self._waiting -= len(group)
+        for waiting in group:
+            if waiting.future.done():
+                continue  # who waited was cancelled; the write was not
+            if waiting.operation.error is None:
+                waiting.future.set_result(None)
+            else:
+                waiting.future.set_exception(waiting.operation.error)
 
     def _run(self) -> None:
         idle_s: float | None = None
+        queued: collections.deque[_Waiting] = collections.deque()
         last = False
         try:
-            while not last:
+            while queued or not last:
                 try:
-                    first = self._queue.get(timeout=idle_s)
+                    last = self._gather(queued, idle_s) or last
                 except queue.Empty:
                     self._store.checkpoint()
                     idle_s = None
                     continue
-                group, last = self._gather(first)
-                if group:
-                    self._store.store([waiting.operation for waiting in group])
-                    _deliver(group)
-                    idle_s = self._settings.checkpoint_idle_s
+                size = min(len(queued), self._settings.max_group)
+                group = [queued.popleft() for _ in range(size)]
+                self._store.store([waiting.operation for waiting in group])
+                self._deliver(group)
+                idle_s = self._settings.checkpoint_idle_s
         finally:
             self._closed = True
             self._store.close()
-            self._refuse_rest()
+            self._refuse_rest(queued)
 
-    def _refuse_rest(self) -> None:
-        """Answer what came after the end; there is something only if the thread broke."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                waiting = self._queue.get_nowait()
-                if waiting is not None:
-                    waiting.operation.error = StoreUnavailable("it is closed")
-                    _deliver([waiting])
+    def _gather(self, queued: collections.deque[_Waiting], idle_s: float | None) -> bool:
+        """Take over what was handed in, waiting for something; True at the end of everything.
 
-    def _gather(self, first: _Waiting | None) -> tuple[list[_Waiting], bool]:
-        """What is queued, at most `max_group`; and whether the end of the queue was seen."""
-        group: list[_Waiting] = []
+        Raises queue.Empty when `idle_s` pass without anything.
+        """
         until = time.monotonic() + self._settings.window_ms / 1000
-        waiting = first
-        while waiting is not None:
-            group.append(waiting)
-            if len(group) == self._settings.max_group:
-                return group, False
+        while len(queued) < self._settings.max_group:
             try:
-                waiting = self._queue.get_nowait()
+                turn = self._queue.get_nowait()
             except queue.Empty:
                 left_s = until - time.monotonic()
-                if left_s <= 0:
-                    return group, False
+                if queued and left_s <= 0:
+                    return False
                 try:
-                    waiting = self._queue.get(timeout=left_s)
+                    turn = self._queue.get(timeout=left_s if queued else idle_s)
                 except queue.Empty:
-                    return group, False
-        return group, True
+                    if queued:
+                        return False
+                    raise
+            if turn is None:
+                return True
+            queued.extend(turn)
+        return False
 
+    def _refuse_rest(self, queued: collections.deque[_Waiting]) -> None:
+        """Answer what nobody will store; there is something only if the thread broke."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                queued.extend(self._queue.get_nowait() or ())
+        for waiting in queued:
+            waiting.operation.error = StoreUnavailable("it is closed")
+        self._deliver(list(queued))
 
-def _deliver(group: Sequence[_Waiting]) -> None:
-    """Wake every loop once."""
-    loops = {waiting.loop for waiting in group}
-    for loop in loops:
-        mine = group if len(loops) == 1 else [each for each in group if each.loop is loop]
-        try:
-            loop.call_soon_threadsafe(_resolve, mine)
-        except RuntimeError:
-            continue  # the loop is closed: nobody waits, and what is stored stays stored
-
-
-def _resolve(group: Sequence[_Waiting]) -> None:
-    for waiting in group:
-        if waiting.future.done():
-            continue  # who waited was cancelled; the write was not
-        if waiting.operation.error is None:
-            waiting.future.set_result(None)
-        else:
-            waiting.future.set_exception(waiting.operation.error)
+    def _deliver(self, group: Sequence[_Waiting]) -> None:
+        """Wake the loop once. If it is closed nobody waits, and what is stored stays stored."""
+        if group:
+            with contextlib.suppress(RuntimeError):
+                group[0].loop.call_soon_threadsafe(self._resolve, group)
