@@ -1,7 +1,7 @@
 """Describes a profile as plain JSON, as the forms of one user need it (GET /api/profiles/{name}).
 
-Fields that the user may not read are left out; `writable` says what this user may write by role:
-in an open record, assigned, in the right step. It never decides anything: the policy does that again on every write.
+Fields that the user may not read are left out; `writable` says what this user may write by role: in
+an open record, assigned, in the right step. It decides nothing: the policy does, on every write.
 """
 
 from dataclasses import asdict

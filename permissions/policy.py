@@ -113,9 +113,12 @@ class Policy:
         self, decision: Decision, principal: Principal, field: Field, state: RecordState
     ) -> Decision:
         """The allowing decision, unless assignment or step stand against every role it rests on."""
-        writers = [role for role in self._roles_of(principal) if role.id in field.writers]
         if self._profile.assignment_required and principal.user_id not in state.assigned:
-            writers = [role for role in writers if not role.needs_assignment]
+            writers = [
+                role
+                for role in self._roles_of(principal)
+                if role.id in field.writers and not role.needs_assignment
+            ]
             if not writers:
                 return _UNASSIGNED
             decision = _allowed_as(writers[0], f"may write {field.refusal_noun}")
