@@ -20,7 +20,7 @@ ALLOWED_KEYS = frozenset(
     {
         "address", "attempts", "bytes", "client_id", "close_code", "code", "connection_id",
         "connections", "count", "duration_ms", "entries", "error", "event", "incident", "kind",
-        "level", "login_id", "logger", "method", "place", "port", "profile", "record_id", "records",
+        "level", "login_id", "logger", "method", "place", "port", "profile", "record", "records",
         "rooms", "route", "rule", "setting", "status", "timestamp", "url", "user_id", "version",
     }
 )  # fmt: skip

@@ -159,6 +159,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     awareness_per_second: Annotated[
         int, _meta("states/s", "Awareness states of one connection.", ge=1)
     ] = 10
+    presence_tick_ms: Annotated[
+        float,
+        _meta("ms", "Presence is gathered for so long, so typing does not drown edits.", ge=0),
+    ] = 50.0
 
     # Rooms
     room_memory_bytes: Annotated[
@@ -180,11 +184,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, _meta("bytes", "Bytes one slow reader may leave waiting; then 4508.", ge=1024)
     ] = 16 * 1024 * 1024
     commit_window_ms: Annotated[
-        float, _meta("ms", "How long a commit waits for company from other rooms.", ge=0, le=100)
-    ] = 2.0
+        float,
+        _meta(
+            "ms",
+            "How long a commit waits for company; 0: the running commit is the window.",
+            ge=0,
+            le=100,
+        ),
+    ] = 0.0
     commit_queue: Annotated[
-        int, _meta("commits", "Commits that may wait for the writer; then rooms wait.", ge=1)
-    ] = 1024
+        int, _meta("commits", "Commits that may wait for the writer; past it 4503.", ge=1)
+    ] = 10_000
     snapshot_every_updates: Annotated[
         int, _meta("updates", "A room is snapshotted after so many new updates.", ge=1)
     ] = 500

@@ -20,7 +20,9 @@ _REFERENCE = "#/components/schemas/{name}"
 def describe_endpoints(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The OpenAPI document of `endpoints`."""
     types = _types_of(endpoints)
-    schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    schemas, components = msgspec.json.schema_components(
+        types, schema_hook=_schema_of_any, ref_template=_REFERENCE
+    )
     schema_of = dict(zip((_key(kind) for kind in types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
@@ -48,6 +50,13 @@ def _types_of(endpoints: Sequence[Endpoint]) -> list[Any]:
             if kind is not None:
                 found.setdefault(_key(kind), kind)
     return list(found.values())
+
+
+def _schema_of_any(kind: type) -> dict[str, Any]:
+    """Fields hold any JSON value (`object`); the profile says which."""
+    if kind in (object, msgspec.Raw):
+        return {"description": "Any JSON value; the profile says which."}
+    raise NotImplementedError
 
 
 def _key(kind: Any) -> str:

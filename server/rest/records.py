@@ -29,9 +29,9 @@ __all__ = ["ENDPOINTS"]
 
 PAGE_LIMIT = 200
 
-_Ulid = Annotated[str, msgspec.Meta(pattern="^[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+_Ulid = Annotated[str, msgspec.Meta(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$(?!\n)")]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-_PatientId = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+_PatientId = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,128}$(?!\n)")]
 _ETAG = re.compile(r'(?:"([0-9]{1,15})"|([0-9]{1,15}))\Z', re.ASCII)
 
 

@@ -1,0 +1,14 @@
+"""`python -m fieldchart` and the console script."""
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line."""
+    from server.cli import app
+
+    app()
+
+
+if __name__ == "__main__":
+    main()

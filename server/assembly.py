@@ -1,0 +1,55 @@
+"""Puts one process together: what the store, the rooms and the application need of each other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+
+from permissions.policy import Policy
+from server.application import build_application
+from server.authentication import Authenticator, Clock
+from server.house import House
+from server.logs import Log
+from server.metrics import Metrics
+from server.rooms import RoomHost
+from server.settings import Settings
+from storage.ports import Store
+
+__all__ = ["Assembly", "assemble"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembly:
+    """A house and the application that serves it."""
+
+    house: House
+    application: ASGIApp
+
+
+def assemble(
+    settings: Settings, store: Store, policies: Mapping[str, Policy], clock: Clock, log: Log
+) -> Assembly:
+    """Everything that serves requests, not started: the application's lifespan starts it."""
+    metrics = Metrics()
+    authenticator = Authenticator(settings, store, clock, metrics, log)
+    rooms = RoomHost(
+        settings=settings,
+        store=store,
+        policies=policies,
+        authenticator=authenticator,
+        clock=clock,
+        metrics=metrics,
+        log=log,
+    )
+    house = House(
+        settings=settings,
+        store=store,
+        rooms=rooms,
+        policies=policies,
+        clock=clock,
+        authenticator=authenticator,
+        metrics=metrics,
+        log=log,
+    )
+    application = build_application(house, routes=rooms.routes(), lifespans=[rooms.running()])
+    return Assembly(house=house, application=application)

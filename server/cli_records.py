@@ -1,0 +1,94 @@
+"""`fieldchart inspect, verify, compact, backup, restore`: the database from the command line."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from server.command_errors import CommandError
+from server.command_options import Data, audit_command, settings_for, with_store
+
+if TYPE_CHECKING:
+    from server.settings import Settings
+    from storage import SqliteStore
+
+__all__ = ["backup", "compact", "inspect", "restore", "verify"]
+
+Record = Annotated[str, typer.Argument(help="Record id or number.")]
+MaybeRecord = Annotated[str | None, typer.Argument(help="Record id or number; all without it.")]
+
+
+def inspect(
+    record: Record,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    structs: Annotated[
+        bool, typer.Option("--structs", help="What is inside the document.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Show a record as people read it."""
+    from server.inspection import print_record, print_structs, read_room
+
+    room, head = with_store(
+        data, lambda store, settings: read_room(store, settings, record), read_only=True
+    )
+    if structs:
+        print_structs(room, as_json=as_json)
+    else:
+        print_record(room, head, as_json=as_json)
+
+
+def verify(record: MaybeRecord = None, data: Data = None) -> None:
+    """Replay logs against snapshots and check the audit chain; exit 1 where something breaks."""
+    from server.inspection import verify_all
+
+    breaks, count = with_store(
+        data, lambda store, settings: verify_all(store, settings, record), read_only=True
+    )
+    for line in breaks:
+        typer.echo(line, err=True)
+    if breaks:
+        raise typer.Exit(1)
+    typer.echo(f"ok: {count} records" + ("" if record else " and the audit chain"))
+
+
+def compact(record: MaybeRecord = None, data: Data = None) -> None:
+    """Store a fresh snapshot of each record, so that it opens without replaying its log."""
+    from server.inspection import compact_all
+
+    count = with_store(data, lambda store, settings: compact_all(store, settings, record))
+    typer.echo(f"compacted {count} records")
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where to write the backup.")], data: Data = None
+) -> None:
+    """Copy the database as it stands, beside a running server."""
+
+    async def run(store: "SqliteStore", settings: "Settings") -> None:
+        await store.backup(file)
+        await audit_command(store, "backup")
+
+    with_store(data, run)
+    typer.echo(f"backed up to {file}")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")], data: Data = None
+) -> None:
+    """Put a backup in place of the database; the server must not be running."""
+    from storage import restore as restore_database
+
+    if not file.is_file():
+        raise CommandError(f"{file}: there is no such backup")
+    path = settings_for(data).database
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    restored = restore_database(file, path)
+    with_store(data, lambda store, settings: audit_command(store, "restore", str(restored.records)))
+    typer.echo(f"restored {restored.records} records; clients start afresh and keep their edits")
+    if not restored.carried and path.with_name(path.name + ".replaced").exists():
+        typer.echo(
+            "warning: the replaced database could not be read; numbers given out since the backup"
+            " may repeat, and log-ins revoked since then are valid again",
+            err=True,
+        )

@@ -1,0 +1,76 @@
+"""What several commands share: `--data`, and opening the store that it names."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from server.command_errors import CommandError
+
+if TYPE_CHECKING:
+    from server.settings import Settings
+    from storage import SqliteStore
+
+__all__ = ["Data", "audit_command", "now", "settings_for", "with_store"]
+
+T = TypeVar("T")
+
+Data = Annotated[
+    str | None, typer.Option(help="Data directory; FIELDCHART_DATA, or ./fieldchart-data.")
+]
+
+
+def now() -> datetime:
+    """The instant, aware UTC."""
+    return datetime.now(UTC)
+
+
+def settings_for(data: str | None = None, **overrides: Any) -> "Settings":
+    """The settings of this command. Raises SettingsError."""
+    import os
+
+    from server.settings import load_settings
+
+    return load_settings(os.environ, overrides={"data": data, **overrides})
+
+
+def with_store(
+    data: str | None,
+    run: Callable[["SqliteStore", "Settings"], Awaitable[T]],
+    *,
+    create: bool = False,
+    read_only: bool = False,
+) -> T:
+    """Run `run` with the store of the data directory open, beside a running server if there is one.
+
+    create: make the database if there is none. Raises CommandError, storage.StorageError.
+    """
+    from storage import SqliteStore
+
+    settings = settings_for(data)
+    path = settings.database
+    if not create and not path.exists():
+        raise CommandError(f"{path}: there is no database here (see --data)")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    async def opened() -> T:
+        store = await SqliteStore.open(path, read_only=read_only)
+        try:
+            return await run(store, settings)
+        finally:
+            await store.close()
+
+    return asyncio.run(opened())
+
+
+async def audit_command(store: "SqliteStore", action: str, detail: str = "") -> None:
+    """Audit what an operator did from the command line, by ids."""
+    from sync.effects import AuditEntry
+
+    entry = AuditEntry(
+        at=now(), action=action, outcome="success", user_id="", login_id="", device="command",
+        address="", detail=detail,
+    )  # fmt: skip
+    await store.append_audit([entry])

@@ -1,0 +1,209 @@
+"""Demo accounts and records for `serve --demo`: invented, and made through the rooms like any edit.
+
+One account for each role (user name = role id, password `demo`), and one record filled as far as
+each step of its profile. Nothing is made twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ulid import ULID
+
+from permissions.model import Principal
+from server.authentication import Clock
+from server.passwords import Passwords
+from server.ports import Json, NewRecord, Rooms
+from storage.errors import UserExists
+from storage.ports import RecordFilter, Store, User
+
+__all__ = ["DEMO_PASSWORD", "make_demo_accounts", "make_demo_records"]
+
+DEMO_PASSWORD = "demo"  # the contract's; `serve` refuses to leave the loopback with it
+
+Fields = Mapping[str, Json]
+
+
+class Stage(NamedTuple):
+    """What one role writes. entries: section and value; "$section" is the last entry made there."""
+
+    role: str
+    fields: Fields
+    entries: Sequence[tuple[str, Mapping[str, str | int | float | bool]]] = ()
+
+
+class Sample(NamedTuple):
+    """An invented patient."""
+
+    family_name: str
+    given_name: str
+    birth_date: str
+    sex: str
+
+
+SAMPLES = (
+    Sample("Example", "Amina", "1984-03-12", "female"),
+    Sample("Muster", "Baraka", "1971-11-02", "male"),
+    Sample("Specimen", "Chidi", "2019-06-30", "male"),
+    Sample("Testperson", "Dalila", "1996-01-21", "female"),
+    Sample("Placeholder", "Ezra", "1950-09-05", "male"),
+    Sample("Fictitious", "Fatou", "2003-12-17", "female"),
+    Sample("Invented", "Goran", "1962-07-08", "male"),
+)
+
+OUTPATIENT = (
+    Stage(
+        "receptionist",
+        {"contact.village": "Demoville", "contact.phone": "000-000", "payment.method": "cash"},
+    ),
+    Stage(
+        "nurse",
+        {
+            "vitals.systolic": 124,
+            "vitals.diastolic": 81,
+            "vitals.pulse": 76,
+            "vitals.respiratory_rate": 16,
+            "vitals.temperature": 38.2,
+            "vitals.spo2": 97,
+            "triage.category": "priority",
+            "triage.complaint": "Fever for three days (demo)",
+            "assessment.notes": "Alert, drinking well. Demo text.",
+        },
+        (("safety", {"substance": "Demo allergen", "reaction": "rash", "severity": "mild"}),),
+    ),
+    Stage(
+        "clinical_officer",
+        {"diagnosis.plan": "Blood film, then decide. Demo text."},
+        (
+            ("diagnosis", {"text": "Fever, cause not known yet (demo)", "certainty": "suspected"}),
+            ("lab_orders", {"test": "Malaria blood film (demo)", "priority": "urgent"}),
+        ),
+    ),
+    Stage(
+        "lab_tech",
+        {"lab_status.state": "done", "lab_reports.report": "No parasites seen. Demo text."},
+        (("lab_results", {"order": "$lab_orders", "value": "negative", "status": "final"}),),
+    ),
+    Stage(
+        "clinical_officer",
+        {},
+        (("prescriptions", {"drug": "Demo tablets", "dose": "1", "frequency": "twice a day"}),),
+    ),
+    Stage(
+        "pharmacist",
+        {"dispensing_status.state": "dispensed"},
+        (("dispensing", {"prescription": "$prescriptions", "product": "Demo tablets"}),),
+    ),
+    Stage(
+        "cashier",
+        {"payment_status.state": "paid", "payment_status.balance": 0},
+        (("receipts", {"amount": 25000, "currency": "KES", "method": "cash"}),),
+    ),
+)
+
+EYE_SCREENING = (
+    Stage(
+        "registration_staff", {"contact.village": "Demoville", "history.complaint": "Blur (demo)"}
+    ),
+    Stage(
+        "vision_technician",
+        {
+            "visual_acuity.right_unaided": "6/12",
+            "visual_acuity.left_unaided": "6/9",
+            "visual_acuity.chart": "snellen",
+        },
+        (("pressure", {"eye": "right", "value": 16}), ("pressure", {"eye": "left", "value": 17})),
+    ),
+    Stage(
+        "doctor",
+        {
+            "findings.lens": "Early opacity, right (demo)",
+            "follow_up.screening_result": "refer_routine",
+        },
+        (
+            (
+                "diagnosis",
+                {"text": "Early cataract (demo)", "eye": "right", "certainty": "provisional"},
+            ),
+        ),
+    ),
+    Stage("supervisor", {"quality.checked": True, "approval.decision": "approved"}),
+)
+
+STAGES: Mapping[str, Sequence[Stage]] = {
+    "outpatient": OUTPATIENT,
+    "eye_screening": EYE_SCREENING,
+}
+
+
+async def make_demo_accounts(
+    store: Store, roles: Sequence[str], passwords: Passwords, clock: Clock
+) -> None:
+    """One account for each role and `admin`, where the name is free."""
+    hashed = passwords.hash(DEMO_PASSWORD)
+    for role in dict.fromkeys([*roles, "admin"]):
+        user = User(
+            id=str(ULID()),
+            username=role,
+            name=f"Demo {role.replace('_', ' ')}",
+            roles=frozenset({role}),
+            password_hash=hashed,
+            disabled=False,
+            created_at=clock(),
+        )
+        try:
+            await store.directory.add_user(user)
+        except UserExists:
+            continue
+
+
+async def make_demo_records(store: Store, rooms: Rooms, profiles: Sequence[str]) -> int:
+    """Records at every step of the profiles that have none; returns how many were made."""
+    people = {user.username: _principal(user) for user in await store.directory.users()}
+    made = 0
+    for profile in profiles:
+        stages = STAGES.get(profile, ())
+        if await store.records.list(RecordFilter(profile=profile, limit=1)):
+            continue
+        for sample, depth in zip(SAMPLES, range(1, len(stages) + 1), strict=False):
+            await _make_record(rooms, people, profile, sample, stages[:depth])
+            made += 1
+    return made
+
+
+async def _make_record(
+    rooms: Rooms,
+    people: Mapping[str, Principal],
+    profile: str,
+    sample: Sample,
+    stages: Sequence[Stage],
+) -> None:
+    first = {f"demographics.{name}": value for name, value in sample._asdict().items()}
+    created = await rooms.create(
+        people[stages[0].role], NewRecord(profile=profile, fields={**first, **stages[0].fields})
+    )
+    last_entries: dict[str, str] = {}
+    for position, stage in enumerate(stages):
+        author = people[stage.role]
+        if position > 0 and stage.fields:
+            now = await rooms.view(created.id)
+            await rooms.edit(author, created.id, stage.fields, if_version=now.version)
+        for section, value in stage.entries:
+            entry = {key: _resolved(one, last_entries) for key, one in value.items()}
+            last_entries[section] = await rooms.add_entry(author, created.id, section, entry)
+
+
+def _resolved(value: Json, last_entries: Mapping[str, str]) -> Json:
+    if isinstance(value, str) and value.startswith("$"):
+        return last_entries[value[1:]]
+    return value
+
+
+def _principal(user: User) -> Principal:
+    return Principal(
+        user_id=user.id,
+        username=user.username,
+        name=user.name,
+        roles=user.roles,
+        login_id="",
+        device="demo",
+    )

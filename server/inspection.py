@@ -1,0 +1,207 @@
+"""What `inspect`, `verify` and `compact` do: rooms replayed from the store, outside any server."""
+
+import json
+
+
+from rich.console import Console
+from rich.table import Table
+
+from permissions.policy import Policy
+from server.command_errors import CommandError
+from server.profiles import load_policies
+from server.settings import Settings
+from storage import RecordHead, SqliteStore, StoredRecord
+from storage.errors import RecordNotFound, StoreCorrupt
+from sync.effects import UpdateRow
+from sync.errors import CorruptLog, DocumentSuspect
+from sync.gate import Limits
+from sync.replay import new_room, replay, snapshot_of
+from sync.room import Room
+from sync.view import chart_of
+
+__all__ = ["compact_all", "print_record", "print_structs", "read_room", "verify_all"]
+
+
+async def read_room(
+    store: SqliteStore, settings: Settings, address: str
+) -> tuple[Room, RecordHead]:
+    """The record with this id or number as its log leaves it. Raises CommandError, CorruptLog."""
+    stored = await store.records.load(await _resolve(store, address))
+    return _replayed(stored, load_policies(settings.profiles)), stored.head
+
+
+async def verify_all(
+    store: SqliteStore, settings: Settings, address: str | None
+) -> tuple[list[str], int]:
+    """Lines that say where something breaks, and how many records were checked.
+
+    Of each record: its hash chain, its replay, and that the newest snapshot shows what the rows show.
+    """
+    policies = load_policies(settings.profiles)
+    breaks: list[str] = []
+    record_ids = await _record_ids(store, address)
+    for record_id in record_ids:
+        breaks += await _verify_record(store, policies, record_id)
+    if address is None:
+        broken = await store.verify_audit()
+        if broken is not None:
+            breaks.append(f"audit: entry {broken.position}: {broken.reason}")
+    return breaks, len(record_ids)
+
+
+async def compact_all(store: SqliteStore, settings: Settings, address: str | None) -> int:
+    """Store a snapshot of each record that has rows after its newest one; returns how many."""
+    policies = load_policies(settings.profiles)
+    count = 0
+    for record_id in await _record_ids(store, address):
+        stored = await store.records.load(record_id)
+        if not stored.rows:
+            continue
+        await store.records.save_snapshot(record_id, snapshot_of(_replayed(stored, policies)))
+        count += 1
+    return count
+
+
+async def _verify_record(
+    store: SqliteStore, policies: dict[str, Policy], record_id: str
+) -> list[str]:
+    broken = await store.verify_log(record_id)
+    if broken is not None:
+        return [f"{record_id}: version {broken.position}: {broken.reason}"]
+    try:
+        stored = await store.records.load(record_id)
+        room = _replayed(stored, policies)
+        if stored.snapshot is None:
+            return []
+        whole = _replayed(await _rows_only(store, stored), policies)
+    except StoreCorrupt as error:
+        return [f"{record_id}: version {error.version}: {error.reason}"]
+    except CorruptLog as error:
+        return [f"{record_id}: version {error.version}: {error}"]
+    except (CommandError, DocumentSuspect) as error:
+        return [f"{record_id}: {error}"]
+    if chart_of(whole) != chart_of(room) or whole.hash != room.hash:
+        version = stored.snapshot.version
+        return [f"{record_id}: version {version}: the snapshot does not show what the rows show"]
+    return []
+
+
+async def _rows_only(store: SqliteStore, stored: StoredRecord) -> StoredRecord:
+    rows: list[UpdateRow] = []
+    while page := await store.records.rows(stored.head.id, after=len(rows)):
+        rows += page
+    rows = [row for row in rows if row.version <= stored.head.version]
+    return StoredRecord(head=stored.head, snapshot=None, rows=rows)
+
+
+async def _record_ids(store: SqliteStore, address: str | None) -> list[str]:
+    if address is not None:
+        return [await _resolve(store, address)]
+    return [record_id async for record_id in store.records.record_ids()]
+
+
+async def _resolve(store: SqliteStore, address: str) -> str:
+    try:
+        return await store.records.resolve(address)
+    except RecordNotFound:
+        raise CommandError(f"there is no record {address!r}") from None
+
+
+def _replayed(stored: StoredRecord, policies: dict[str, Policy]) -> Room:
+    head = stored.head
+    policy = policies.get(head.facts.profile)
+    if policy is None:
+        raise CommandError(
+            f"its profile {head.facts.profile!r} is not among the settings' profiles"
+            f" ({', '.join(policies)})"
+        )
+    room = new_room(head.id, head.epoch, policy.profile, policy, Limits())
+    for _ in replay(room, stored.snapshot, stored.rows):
+        pass
+    return room
+
+
+def print_record(room: Room, head: RecordHead, *, as_json: bool) -> None:
+    """Print the record: as the JSON that `GET /api/records/{id}` gives, or as tables."""
+    chart = chart_of(room)
+    facts = head.facts
+    top = {
+        "id": head.id,
+        "number": facts.number,
+        "profile": facts.profile,
+        "patient_id": facts.patient_id,
+        "version": chart.version,
+        "status": room.state.status,
+        "current_step": room.state.current_step or "",
+    }
+    if as_json:
+        shown = {**top, "fields": chart.fields, "texts": chart.texts, "disputed": chart.disputed}
+        _write(json.dumps(shown, indent=2, ensure_ascii=False))
+        return
+    console = _console()
+    console.print(
+        f"[bold]{facts.number or head.id}[/]  {facts.profile}  version {chart.version}  "
+        f"{top['status']}  step {top['current_step'] or '-'}",
+        highlight=False,
+    )
+    table = Table("field", "value", "", show_lines=False)
+    for section, values in chart.fields.items():
+        for key, value in values.items():
+            name = f"{section}.{key}"
+            mark = "[red]disputed[/]" if name in chart.disputed else ""
+            table.add_row(name, _escaped(_cell(value)), mark)
+    for name, text in chart.texts.items():
+        if text:
+            table.add_row(name, _escaped(text), "")
+    console.print(table)
+
+
+def print_structs(room: Room, *, as_json: bool) -> None:
+    """Print what is inside the document: whose clock ranges lie in which field."""
+    rows = [
+        {
+            "client": client,
+            "owner": room.books.owners.get(client, "server"),
+            "start": start,
+            "end": stop,
+            "field": place.name or "-",
+        }
+        for client, (starts, places, end) in sorted(room.books.index.export().items())
+        for start, stop, place in zip(starts, [*starts[1:], end], places, strict=True)
+    ]
+    if as_json:
+        _write(json.dumps(rows, indent=2))
+        return
+    table = Table("client", "owner", "clocks", "field")
+    for row in rows:
+        clocks = f"{row['start']}..{row['end']}"
+        table.add_row(str(row["client"]), str(row["owner"]), clocks, _escaped(str(row["field"])))
+    _console().print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_cell(one)}" for key, one in value.items())
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _escaped(text: str) -> str:
+    """Text from a record is neither rich's markup nor the terminal's control codes."""
+    from rich.markup import escape
+
+    return escape(
+        "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)
+    )
+
+
+def _write(text: str) -> None:
+    import typer
+
+    typer.echo(text)
+
+
+def _console() -> Console:
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160
+    return console
