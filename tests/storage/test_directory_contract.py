@@ -1,0 +1,105 @@
+"""What every store promises about accounts, log-ins and the audit trail."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from storage import LoginNotFound, UserExists, UserNotFound
+from tests.storage.builders import NOW, created, entry, login, user
+
+
+async def test_a_user_is_found_by_id_and_by_name_without_case(store):
+    await store.directory.add_user(user())
+
+    assert await store.directory.user("u1") == user()
+    assert await store.directory.user_by_username("nurse.ONE") == user()
+
+
+async def test_user_names_differing_in_case_are_the_same_name(store):
+    await store.directory.add_user(user("u1", "Straße"))
+
+    with pytest.raises(UserExists):
+        await store.directory.add_user(user("u2", "STRASSE"))
+    with pytest.raises(UserExists):
+        await store.directory.add_user(user("u1", "other"))
+
+    assert [each.id for each in await store.directory.users()] == ["u1"]
+
+
+async def test_updating_a_user_keeps_its_name_and_age(store):
+    await store.directory.add_user(user())
+    changed = msgspec.structs.replace(
+        user(),
+        username="ignored",
+        created_at=NOW + timedelta(days=1),
+        name="Other Example",
+        roles=frozenset({"doctor", "admin"}),
+        password_hash="$argon2id$other",
+        disabled=True,
+    )
+
+    await store.directory.update_user(changed)
+
+    assert await store.directory.user("u1") == msgspec.structs.replace(
+        changed, username="Nurse.One", created_at=NOW
+    )
+
+
+async def test_unknown_users_and_logins_are_not_found(store):
+    for call in (
+        store.directory.user("u9"),
+        store.directory.user_by_username("nobody"),
+        store.directory.update_user(user("u9")),
+        store.directory.add_login(login(user_id="u9")),
+    ):
+        with pytest.raises(UserNotFound):
+            await call
+    for call in (
+        store.directory.login_by_token_hash(bytes(32)),
+        store.directory.touch_login("l9", NOW),
+        store.directory.revoke_login("l9", NOW),
+    ):
+        with pytest.raises(LoginNotFound):
+            await call
+
+
+async def test_a_login_is_found_by_its_token_hash_and_listed_with_its_user(store):
+    await store.directory.add_user(user())
+    await store.directory.add_login(login("l1"))
+    await store.directory.add_login(login("l2"))
+
+    assert await store.directory.login_by_token_hash(login("l2").token_hash) == login("l2")
+    assert list(await store.directory.logins("u1")) == [login("l1"), login("l2")]
+
+
+async def test_revoking_twice_keeps_the_first_time(store):
+    await store.directory.add_user(user())
+    await store.directory.add_login(login())
+    later = NOW + timedelta(minutes=5)
+
+    await store.directory.touch_login("l1", later)
+    await store.directory.revoke_login("l1", NOW)
+    await store.directory.revoke_login("l1", later)
+
+    (found,) = await store.directory.logins("u1")
+    assert (found.last_used_at, found.revoked_at) == (later, NOW)
+
+
+async def test_the_audit_trail_is_filtered_and_paged_by_sequence(store):
+    await created(store)
+    await store.append_audit([entry("R1", action="read", at=NOW - timedelta(days=1))])
+    await store.append_audit([entry("", action="login", user_id="u2"), entry("", action="read")])
+    await store.append_audit([])
+
+    async def seqs(**wanted):
+        return [seq for seq, _ in await store.audit(**wanted)]
+
+    assert await seqs() == [1, 2, 3, 4]
+    assert await seqs(after=1, limit=2) == [2, 3]
+    assert await seqs(record_id="R1") == [1, 2]
+    assert await seqs(record_id="") == [3, 4]
+    assert await seqs(user_id="u2") == [3]
+    assert await seqs(action="read") == [2, 4]
+    assert await seqs(since=NOW) == [1, 3, 4]
+    assert (await store.audit(action="login"))[0][1] == entry("", action="login", user_id="u2")

@@ -1,0 +1,77 @@
+"""The schema: what the migrations make equals `tables.py`; newer databases are left alone."""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+import storage.migrations
+from storage import SqliteStore, StoreIncompatible
+from storage.tables import metadata
+from tests.storage.builders import created
+
+SCHEMA = (
+    "SELECT type, name, tbl_name, sql FROM sqlite_master "
+    "WHERE name NOT LIKE 'sqlite_%' AND name <> 'alembic_version' ORDER BY type, name"
+)
+
+
+async def test_the_migrated_schema_equals_the_tables(sqlite, tmp_path):
+    wanted = create_engine("sqlite://")
+    with wanted.begin() as connection:
+        metadata.create_all(connection)
+        expected = [tuple(row) for row in connection.exec_driver_sql(SCHEMA)]
+    wanted.dispose()
+
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db")) as connection:
+        migrated = connection.execute(SCHEMA).fetchall()
+
+    assert migrated == expected
+    assert {sql.rstrip().endswith("STRICT") for kind, _, _, sql in migrated if kind == "table"} == {
+        True
+    }
+
+
+def test_the_list_of_revisions_equals_the_modules():
+    config = Config()
+    config.set_main_option("script_location", str(Path(storage.migrations.__file__).parent))
+    walked = ScriptDirectory.from_config(config).walk_revisions()
+
+    assert tuple(script.revision for script in walked)[::-1] == storage.migrations.REVISIONS
+
+
+async def test_opening_again_keeps_what_is_there(tmp_path):
+    for n in range(3):
+        store = await SqliteStore.open(tmp_path / "store.db")
+        await created(store, f"R{n}")
+        found = [each async for each in store.records.record_ids()]
+        await store.close()
+
+    assert found == ["R0", "R1", "R2"]
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_a_newer_database_is_refused_and_left_as_it_is(tmp_path, read_only):
+    path = tmp_path / "store.db"
+    await (await SqliteStore.open(path)).close()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = path.read_bytes()
+
+    with pytest.raises(StoreIncompatible):
+        await SqliteStore.open(path, read_only=read_only)
+
+    assert path.read_bytes() == before
+
+
+async def test_the_database_of_another_program_is_refused(tmp_path):
+    path = tmp_path / "store.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+
+    with pytest.raises(StoreIncompatible):
+        await SqliteStore.open(path)
