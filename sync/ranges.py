@@ -24,9 +24,12 @@ def normalised(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def merge_deletes(a: Deletes, b: Deletes) -> Deletes:
-    """Every clock that `a` or `b` deletes; neither is changed, ranges are normalised."""
+    """Every clock that `a` or `b` deletes, normalised.
+
+    Neither is changed, but lists of theirs may be part of the result: treat them as values.
+    """
     merged = dict(a)
     for client, ranges in b.items():
         own = merged.get(client)
-        merged[client] = list(ranges) if own is None else normalised([*own, *ranges])
+        merged[client] = ranges if own is None else normalised([*own, *ranges])
     return merged

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sync.bounds import Bounds
 from sync.errors import FrameTooLarge, MalformedFrame
+from sync.json_text import JsonValue
 from sync.update import encode_state_vector
 from sync.wire import (
     AwarenessEntry,
@@ -120,7 +121,11 @@ def test_saved_is_the_type_and_two_numbers() -> None:
 
 
 def test_refused_carries_json() -> None:
-    body = {"refusal": "7.0", "version": 7, "fields": [{"field": "a.é", "value": None}]}
+    body: dict[str, JsonValue] = {
+        "refusal": "7.0",
+        "version": 7,
+        "fields": [{"field": "a.é", "value": None}],
+    }
 
     assert decoded(encode_refused(body)) == Refused(body)
     assert encode_refused({"a": 1}) == text_frame(101, '{"a":1}')
