@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from permissions.policy import Policy
@@ -13,6 +14,7 @@ from server.logs import Log
 from server.metrics import Metrics
 from server.rooms import RoomHost
 from server.settings import Settings
+from server.websocket import SyncEndpoint
 from storage.ports import Store
 
 __all__ = ["Assembly", "assemble"]
@@ -32,15 +34,7 @@ def assemble(
     """Everything that serves requests, not started: the application's lifespan starts it."""
     metrics = Metrics()
     authenticator = Authenticator(settings, store, clock, metrics, log)
-    rooms = RoomHost(
-        settings=settings,
-        store=store,
-        policies=policies,
-        authenticator=authenticator,
-        clock=clock,
-        metrics=metrics,
-        log=log,
-    )
+    rooms = RoomHost(store, policies, settings, metrics, log, clock)
     house = House(
         settings=settings,
         store=store,
@@ -51,5 +45,6 @@ def assemble(
         metrics=metrics,
         log=log,
     )
-    application = build_application(house, routes=rooms.routes(), lifespans=[rooms.running()])
+    sync = WebSocketRoute("/sync/{record_id}", SyncEndpoint(house, rooms))
+    application = build_application(house, routes=[sync], lifespans=[rooms.running()])
     return Assembly(house=house, application=application)

@@ -2,7 +2,6 @@
 
 import json
 
-
 from rich.console import Console
 from rich.table import Table
 

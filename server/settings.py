@@ -159,6 +159,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     awareness_per_second: Annotated[
         int, _meta("states/s", "Awareness states of one connection.", ge=1)
     ] = 10
+    presence_heartbeat_seconds: Annotated[
+        float,
+        _meta("s", "How often the server renews its presence; clients give up after 30 s.", gt=0),
+    ] = 12.0
     presence_tick_ms: Annotated[
         float,
         _meta("ms", "Presence is gathered for so long, so typing does not drown edits.", ge=0),
@@ -183,6 +187,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     send_queue_bytes: Annotated[
         int, _meta("bytes", "Bytes one slow reader may leave waiting; then 4508.", ge=1024)
     ] = 16 * 1024 * 1024
+    close_seconds: Annotated[
+        float, _meta("s", "How long a closing socket may take to send what is queued.", ge=0)
+    ] = 5.0
     commit_window_ms: Annotated[
         float,
         _meta(

@@ -10,11 +10,16 @@ from datetime import datetime
 
 import msgspec
 
-from permissions.model import Operation, Principal, RecordState
+from permissions.model import Operation, Principal, RecordState, Rule
 from permissions.policy import Policy
 from permissions.profile import Profile
-from sync.arbiter import Arbitration, arbitrate_clear, arbitrate_writes, describe_conflict
-from sync.arbiter import note_correction
+from sync.arbiter import (
+    Arbitration,
+    arbitrate_clear,
+    arbitrate_writes,
+    describe_conflict,
+    note_correction,
+)
 from sync.books import Annotations, Books, Copy, encode_annotations
 from sync.document import Document
 from sync.effects import Conflict, Refusal, UpdateRow, chain_hash
@@ -323,6 +328,23 @@ class Room:
             author, "", at, at,
         )  # fmt: skip
         return Accepted(row, by_client, {}, {})
+
+    def refuse_whole(self, frame: Frame, original: bytes, reason: str) -> Proposal:
+        """Keep a frame that may not be applied at all, so that nothing of it is lost (IDENT-1).
+
+        It gets a row of its own that changes nothing, which gives its refusal an id.
+        """
+        row = self._row(
+            encode_update({}, {}), b"", frame.author, "", frame.written_at, frame.received_at
+        )
+        author = frame.author
+        refusal = Refusal(
+            id=f"{row.version}.1", field="?", rule=Rule.IDENTITY.value, reason=reason,
+            value="null", author=author.user_id, role="", login_id=author.login_id,
+            device=author.device, address=author.address, at=frame.received_at,
+            written_at=frame.written_at, original=original,
+        )  # fmt: skip
+        return Proposal(accepted=Accepted(row, {}, {}, {}), refusals=(refusal,))
 
     def _row(
         self, update: bytes, annotations: bytes, author: Principal, role: str,

@@ -1,0 +1,108 @@
+"""One socket on a record: its bounded outbox, its protocol state, and how it is closed.
+
+Sending never waits: a message goes into the outbox, a writer task empties it. A reader that leaves
+too much waiting is disconnected, never skipped: a skipped update would be a hole for ever.
+"""
+
+import asyncio
+from collections import deque
+from typing import Protocol
+
+from permissions.model import Principal
+from server.settings import Settings
+from sync.session import Session
+
+__all__ = ["Connection", "Peer", "Transport"]
+
+TOO_SLOW = 4508
+
+
+class Transport(Protocol):
+    """The socket underneath: sends one message, or closes with a code."""
+
+    async def send(self, message: bytes) -> None: ...
+
+    async def close(self, code: int, reason: str) -> None: ...
+
+
+class Peer(Protocol):
+    """What a room needs of whoever is connected to it."""
+
+    id: str
+    principal: Principal
+    session: Session
+    speaks_extension: bool
+    closing: bool
+
+    def send(self, message: bytes) -> None: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+
+class Connection:
+    """A Peer over a Transport. `run` is its writer task; it ends when the connection does."""
+
+    def __init__(
+        self,
+        connection_id: str,
+        principal: Principal,
+        transport: Transport,
+        session: Session,
+        settings: Settings,
+        *,
+        speaks_extension: bool,
+    ) -> None:
+        self.id = connection_id
+        self.principal = principal
+        self.session = session
+        self.speaks_extension = speaks_extension
+        self.closing = False
+        self.close_code: int | None = None
+        self._transport = transport
+        self._max_messages = settings.send_queue_messages
+        self._max_bytes = settings.send_queue_bytes
+        self._outbox: deque[bytes] = deque()
+        self._bytes = 0
+        self._reason = ""
+        self._wake: asyncio.Future[None] | None = None
+
+    def send(self, message: bytes) -> None:
+        """Queue one message; closes the connection with 4508 when too much waits already."""
+        if self.closing:
+            return
+        self._outbox.append(message)
+        self._bytes += len(message)
+        if len(self._outbox) > self._max_messages or self._bytes > self._max_bytes:
+            self.abandon(TOO_SLOW, "You read too slowly.")
+            return
+        self._nudge()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close after what is queued has gone out. The first code counts."""
+        if not self.closing:
+            self.closing, self.close_code, self._reason = True, code, reason
+            self._nudge()
+
+    def abandon(self, code: int, reason: str) -> None:
+        """Close without sending what is queued."""
+        self._outbox.clear()
+        self.close(code, reason)
+
+    def _nudge(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def run(self) -> None:
+        """Send what is queued, in order, until the connection closes."""
+        loop = asyncio.get_running_loop()
+        outbox, transport = self._outbox, self._transport
+        while True:
+            while outbox:
+                message = outbox.popleft()
+                self._bytes -= len(message)
+                await transport.send(message)
+            if self.closing:
+                await transport.close(self.close_code or 1000, self._reason)
+                return
+            self._wake = loop.create_future()
+            await self._wake

@@ -1,0 +1,181 @@
+"""The order of effects, in one place: persist and audit, then acknowledge, then broadcast.
+
+A `Batch` gathers what one turn of a room's task proposes; `commit` stores it in one transaction, and
+only then does anybody hear of it. If storing fails nobody hears anything and the room is dropped.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from permissions.model import Principal
+from server.connection import Peer
+from server.metrics import Metrics
+from storage.ports import Records
+from sync.effects import AuditEntry, Commit, Conflict, RecordFacts, Refusal, UpdateRow
+from sync.room import Accepted, Proposal
+from sync.structs import Deletes, StructsByClient
+from sync.update import encode_update, merge_deletes
+from sync.wire import (
+    encode_permission_denied,
+    encode_refused,
+    encode_saved,
+    encode_update_message,
+)
+
+__all__ = ["Batch", "commit"]
+
+
+class Batch:
+    """What one turn has proposed, in order."""
+
+    def __init__(self, record_id: str, version: int) -> None:
+        self.record_id = record_id
+        self.base_version = version
+        self.rows: list[UpdateRow] = []
+        self.accepted: list[tuple[Accepted, Peer | None, bool]] = []
+        self.refusals: list[Refusal] = []
+        self.conflicts: list[Conflict] = []
+        self.audit: list[AuditEntry] = []
+        self.judged: list[tuple[Peer, Proposal, int]] = []
+        self.facts: RecordFacts | None = None
+
+    def add(self, proposal: Proposal, peer: Peer | None, author: Principal, at: datetime) -> None:
+        """Take in what became of one frame of `author`; `peer` is where it came from."""
+        version = self.base_version + len(self.rows)
+        if proposal.accepted is not None:
+            self._add_row(proposal.accepted, peer, proposal.heal, author, at)
+            version = proposal.accepted.row.version
+        if proposal.refusals:
+            self.refusals.extend(proposal.refusals)
+            self.audit.append(
+                _audit("refuse", "denied", author, at, self.record_id, version,
+                       f"fields={len(proposal.refusals)}")
+            )  # fmt: skip
+        if proposal.conflicts:
+            self.conflicts.extend(proposal.conflicts)
+            self.audit.append(
+                _audit("conflict", "success", author, at, self.record_id, version,
+                       f"fields={len(proposal.conflicts)}")
+            )  # fmt: skip
+        if peer is not None:
+            self.judged.append((peer, proposal, version))
+
+    def add_facts(self, accepted: Accepted, author: Principal, at: datetime) -> None:
+        """Take in a change of the server's own facts."""
+        self._add_row(accepted, None, True, author, at)
+
+    def _add_row(
+        self, accepted: Accepted, peer: Peer | None, heal: bool, author: Principal, at: datetime
+    ) -> None:
+        self.rows.append(accepted.row)
+        self.accepted.append((accepted, peer, heal))
+        self.audit.append(
+            _audit("update", "success", author, at, self.record_id, accepted.row.version)
+        )
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to store."""
+        return not (self.rows or self.refusals or self.audit)
+
+    def as_commit(self) -> Commit:
+        conflicts = {conflict.id: conflict for conflict in self.conflicts}
+        return Commit(
+            record_id=self.record_id, base_version=self.base_version, rows=tuple(self.rows),
+            refusals=tuple(self.refusals), conflicts=tuple(conflicts.values()),
+            audit=tuple(self.audit), facts=self.facts,
+        )  # fmt: skip
+
+
+async def commit(batch: Batch, records: Records, peers: Iterable[Peer], metrics: Metrics) -> None:
+    """Make the batch durable, then tell its senders and everybody else.
+
+    peers: those who have synced and are to be kept up to date. Raises storage errors; nobody was
+    told anything then.
+    """
+    if not batch.is_empty():
+        with metrics.commit_seconds.time():
+            await records.append(batch.as_commit())
+        metrics.updates_accepted.inc(len(batch.rows))
+        for refusal in batch.refusals:
+            metrics.fields_refused.labels(refusal.rule).inc()
+    _acknowledge(batch)
+    _broadcast(batch, peers)
+
+
+def _acknowledge(batch: Batch) -> None:
+    version = batch.base_version + len(batch.rows)
+    told: dict[str, Peer] = {}
+    for peer, proposal, at in batch.judged:
+        if proposal.gap is not None:
+            continue
+        session = peer.session
+        session.saved += 1
+        if proposal.refusals:
+            _tell_refusals(peer, proposal.refusals, at)
+        if peer.speaks_extension:
+            told[peer.id] = peer
+    for peer in told.values():
+        peer.send(encode_saved(peer.session.saved, version))
+
+
+def _tell_refusals(peer: Peer, refusals: Sequence[Refusal], version: int) -> None:
+    if not peer.speaks_extension:
+        peer.send(encode_permission_denied("; ".join(_sentence(r) for r in refusals[:5])))
+        return
+    fields = [
+        {"field": r.field, "rule": r.rule, "reason": r.reason, "value": msgspec.Raw(r.value.encode())}
+        for r in refusals[:50]
+    ]
+    peer.send(encode_refused({"refusal": refusals[0].id, "version": version, "fields": fields}))
+
+
+def _sentence(refusal: Refusal) -> str:
+    return f"{refusal.field}: {refusal.reason}"
+
+
+def _broadcast(batch: Batch, peers: Iterable[Peer]) -> None:
+    if not batch.accepted:
+        return
+    frames = _frames([accepted for accepted, _, _ in batch.accepted])
+    healed = {peer.id for _, peer, heal in batch.accepted if peer is not None and heal}
+    authors = {None if peer is None else peer.id for _, peer, _ in batch.accepted}
+    only = next(iter(authors)) if len(authors) == 1 else None
+    skipped = only if only is not None and only not in healed else None
+    for peer in peers:
+        if peer.id == skipped:
+            continue
+        for frame in frames:
+            peer.send(frame)
+
+
+def _frames(accepted: Sequence[Accepted]) -> list[bytes]:
+    """The batch as few update messages: one, unless a pair must be deleted before an insertion."""
+    if len(accepted) == 1 and not accepted[0].first:
+        return [encode_update_message(accepted[0].row.update)]
+    frames: list[bytes] = []
+    structs: StructsByClient = {}
+    deletes: Deletes = {}
+    for one in accepted:
+        if one.first:
+            if structs or deletes:
+                frames.append(encode_update_message(encode_update(structs, deletes)))
+                structs, deletes = {}, {}
+            frames.append(encode_update_message(encode_update({}, one.first)))
+        for client, added in one.structs.items():
+            structs.setdefault(client, []).extend(added)
+        deletes = merge_deletes(deletes, one.deletes)
+    frames.append(encode_update_message(encode_update(structs, deletes)))
+    return frames
+
+
+def _audit(
+    action: str, outcome: str, author: Principal, at: datetime, record_id: str, version: int,
+    detail: str = "",
+) -> AuditEntry:  # fmt: skip
+    return AuditEntry(
+        at=at, action=action, outcome="denied" if outcome == "denied" else "success",
+        user_id=author.user_id, login_id=author.login_id, device=author.device,
+        address=author.address, record_id=record_id, version=version, detail=detail,
+    )  # fmt: skip

@@ -1,0 +1,54 @@
+"""What the queue board lists of a record, derived from its document whenever that part changes."""
+
+from datetime import datetime
+
+from server.executor import Batch
+from sync.effects import RecordFacts
+from sync.fields import RECORD_ROOT
+from sync.room import Room
+from sync.structs import Struct
+from sync.view import disputed_fields
+
+__all__ = ["facts_of", "facts_touched"]
+
+
+def facts_of(room: Room, created_at: datetime, at: datetime) -> RecordFacts:
+    """The record as a row of the board."""
+    facts = room.document.section(RECORD_ROOT)
+    summary = room.profile.summary
+    return RecordFacts(
+        number=_text(facts.get("number")),
+        profile=room.profile.name,
+        patient_id=_text(facts.get("patient_id")),
+        status=room.state.status,
+        current_step=_text(facts.get("current_step")),
+        title=", ".join(filter(None, (_shown(room, name) for name in summary.title))),
+        search_text=" ".join(filter(None, (_shown(room, name) for name in summary.search))),
+        disputed=tuple(disputed_fields(room)),
+        assigned=tuple(sorted(room.state.assigned)),
+        created_at=created_at,
+        updated_at=at,
+    )
+
+
+def facts_touched(batch: Batch, room: Room, shown: frozenset[str]) -> bool:
+    """Whether the batch wrote one of the fields that the board shows."""
+    for accepted, _, _ in batch.accepted:
+        for structs in accepted.structs.values():
+            if any(_is_shown(struct, room, shown) for struct in structs):
+                return True
+    return False
+
+
+def _is_shown(struct: Struct, room: Room, shown: frozenset[str]) -> bool:
+    place = room.place_of((struct.client, struct.clock))
+    return place is not None and (place.root == RECORD_ROOT or place.name in shown)
+
+
+def _shown(room: Room, field_name: str) -> str:
+    root, _, key = field_name.partition(".")
+    return _text(room.document.value(root, key))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

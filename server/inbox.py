@@ -1,0 +1,96 @@
+"""A room's one inbox: what arrives, in the order of its arrival, bounded in frames and bytes."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from server.connection import Peer
+from sync.frame import WrittenRange
+
+__all__ = ["Arrived", "Ask", "Inbox", "Item", "SyncAsked"]
+
+
+class Arrived(msgspec.Struct, frozen=True, gc=False):
+    """An update of a peer: its bytes as they came, not yet decoded; `answer`: as a SyncStep2."""
+
+    peer: Peer
+    update: bytes
+    answer: bool
+    received_at: datetime
+    journal: tuple[WrittenRange, ...] = ()
+
+
+class SyncAsked(msgspec.Struct, frozen=True):
+    """A peer's SyncStep1."""
+
+    peer: Peer
+    state_vector: dict[int, int]
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Work of the server's own on the room: REST edits and reads.
+
+    work: gets the turn's Batch. answer: set once all that it proposed is durable.
+    """
+
+    work: Callable[[Any], Awaitable[Any]]
+    answer: "asyncio.Future[Any]"
+
+
+Item: TypeAlias = Arrived | SyncAsked | Ask
+
+
+class Inbox:
+    """Senders wait while it is full; the room's task takes batches."""
+
+    def __init__(self, max_frames: int, max_bytes: int) -> None:
+        self._items: deque[Item] = deque()
+        self._bytes = 0
+        self._max_frames = max_frames
+        self._max_bytes = max_bytes
+        self._filled: asyncio.Future[None] | None = None
+        self._drained: deque[asyncio.Future[None]] = deque()
+        self.overflows = 0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    async def put(self, item: Item) -> None:
+        """Add an item, waiting while the inbox is full."""
+        if len(self._items) >= self._max_frames or self._bytes >= self._max_bytes:
+            self.overflows += 1
+            while len(self._items) >= self._max_frames or self._bytes >= self._max_bytes:
+                turn = asyncio.get_running_loop().create_future()
+                self._drained.append(turn)
+                await turn
+        self._items.append(item)
+        if type(item) is Arrived:
+            self._bytes += len(item.update)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let the room's task look, e.g. because the room is to close."""
+        if self._filled is not None and not self._filled.done():
+            self._filled.set_result(None)
+
+    async def take(self, most: int) -> list[Item]:
+        """What has arrived, at most `most` items; empty after a bare `wake`."""
+        if not self._items:
+            self._filled = asyncio.get_running_loop().create_future()
+            await self._filled
+            self._filled = None
+        taken: list[Item] = []
+        while self._items and len(taken) < most:
+            item = self._items.popleft()
+            if type(item) is Arrived:
+                self._bytes -= len(item.update)
+            taken.append(item)
+        while self._drained:
+            turn = self._drained.popleft()
+            if not turn.done():
+                turn.set_result(None)
+        return taken

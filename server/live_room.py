@@ -1,0 +1,356 @@
+"""A room in memory: one task, one inbox, the peers that are connected, and when it may leave.
+
+The task takes what has arrived as a batch, proposes each item to the pure room, stores the batch and
+then lets the executor tell people. Nobody else touches the room's document. A failure of storage or
+document ends the room: its peers are told to come back, and it is loaded again from disk.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from permissions.model import Principal
+from server.authentication import Clock
+from server.connection import Peer
+from server.executor import Batch, commit
+from server.facts import facts_of, facts_touched
+from server.inbox import Arrived, Ask, Inbox, Item, SyncAsked
+from server.logs import Log
+from server.metrics import Metrics
+from server.problems import close_code_of
+from server.settings import Settings
+from storage.errors import StorageError
+from storage.ports import Records
+from sync.bounds import Bounds
+from sync.errors import DocumentSuspect, ForeignClientId, MalformedFrame
+from sync.frame import Frame
+from sync.presence import Presence
+from sync.replay import snapshot_of
+from sync.room import Proposal, Room
+from sync.update import decode_steps, decode_update
+from sync.view import disputed_fields
+from sync.wire import (
+    AwarenessEntry,
+    encode_awareness,
+    encode_sync_step1,
+    encode_sync_step2,
+)
+
+__all__ = ["LiveRoom", "RoomClosed"]
+
+T = TypeVar("T")
+
+MOST_PER_TURN = 512
+"""Items of one batch; more would delay the first acknowledgement for the sake of the last."""
+
+SMALL_FRAME_BYTES = 4096
+"""Frames up to this are decoded in one go; larger ones in steps that let other rooms run."""
+
+COME_BACK = 1012
+START_AFRESH = 4409
+TOO_MANY_REFUSALS = 4429
+
+
+class RoomClosed(Exception):
+    """The room left memory while something waited for it; open it again."""
+
+
+class LiveRoom:
+    """One loaded record. `run` is its task."""
+
+    def __init__(
+        self,
+        room: Room,
+        created_at: datetime,
+        records: Records,
+        settings: Settings,
+        bounds: Bounds,
+        metrics: Metrics,
+        log: Log,
+        clock: Clock,
+    ) -> None:
+        self.room = room
+        self.record_id = room.record_id
+        self.inbox = Inbox(settings.room_inbox_frames, settings.room_inbox_bytes)
+        self.presence = Presence(room.document.server_client)
+        self.peers: dict[str, Peer] = {}
+        self.holds = 0
+        self.idle_since = time.monotonic()
+        self.failed = False
+        self._created_at = created_at
+        self._synced: dict[str, Peer] = {}
+        self._records = records
+        self._settings = settings
+        self._bounds = bounds
+        self._metrics = metrics
+        self._log = log
+        self._clock = clock
+        self._leaving = False
+        self._dirty_presence: dict[int, AwarenessEntry] = {}
+        self._snapshot_version = room.version
+        summary = room.profile.summary
+        self._shown = frozenset((*summary.title, *summary.search))
+        self._desk_clients: dict[str, int] = {}
+
+    # -- people come and go ------------------------------------------------------------------------
+
+    def join(self, peer: Peer) -> None:
+        """Connect a peer: SyncStep1 goes out before any data (SPEC KNOW-2)."""
+        self.peers[peer.id] = peer
+        peer.session.asked(0)
+        peer.send(encode_sync_step1(self.room.books.index.state_vector()))
+
+    def leave(self, peer: Peer) -> None:
+        """Disconnect a peer; the others see it go."""
+        if self.peers.pop(peer.id, None) is None:
+            return
+        self._synced.pop(peer.id, None)
+        self.tell_presence(self.presence.leave(peer.id))
+        self.idle_since = time.monotonic()
+
+    def is_idle(self) -> bool:
+        """Whether nobody is connected and nothing waits."""
+        return not (self.peers or self.holds or len(self.inbox))
+
+    def memory_bytes(self) -> int:
+        """A rough estimate: the document in Yrs and the books cost a few times its encoding."""
+        return 60_000 + 6 * self.room.bytes
+
+    def tell_presence(self, entries: list[AwarenessEntry]) -> None:
+        """Tell everybody, gathered over one tick so that typing does not drown edits."""
+        if not entries:
+            return
+        if not self._dirty_presence:
+            asyncio.get_running_loop().call_later(
+                self._settings.presence_tick_ms / 1000, self._flush_presence
+            )
+        for entry in entries:
+            self._dirty_presence[entry.client] = entry
+
+    def _flush_presence(self) -> None:
+        entries, self._dirty_presence = list(self._dirty_presence.values()), {}
+        if entries and self._synced:
+            frame = encode_awareness(entries)
+            for peer in self._synced.values():
+                peer.send(frame)
+
+    def heartbeat(self) -> None:
+        """Renew the server's own presence: stock clients close when they hear nothing for 30 s."""
+        if self._synced:
+            self.tell_presence([self._show_server()])
+
+    def _show_server(self) -> AwarenessEntry:
+        step = self.room.state.current_step
+        return self.presence.show_server({"version": self.room.version, "step": step, "locks": {}})
+
+    # -- the task ----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve the inbox until `shut`; a storage or document failure ends the room."""
+        try:
+            while True:
+                items = await self.inbox.take(MOST_PER_TURN)
+                if items:
+                    await self._turn(items)
+                elif self._leaving:
+                    return
+                await self._snapshot_if_due()
+        except (StorageError, DocumentSuspect) as error:
+            self.failed = True
+            self._metrics.storage_failures.inc()
+            self._log.error("room failed", record=self.record_id, error=type(error).__name__)
+            for peer in list(self.peers.values()):
+                peer.close(close_code_of(error), "The record is loaded again. Come back.")
+            await self._refuse_waiting()
+        finally:
+            if not self.failed and not self._leaving:  # cancelled, or a mistake of ours
+                self.failed = True
+                for peer in list(self.peers.values()):
+                    peer.close(COME_BACK, "The record is loaded again. Come back.")
+                await self._refuse_waiting()
+
+    def shut(self) -> None:
+        """Let the task end once the inbox is empty."""
+        self._leaving = True
+        self.inbox.wake()
+
+    async def _refuse_waiting(self) -> None:
+        while len(self.inbox):
+            for item in await self.inbox.take(MOST_PER_TURN):
+                if isinstance(item, Ask) and not item.answer.done():
+                    item.answer.set_exception(RoomClosed())
+
+    async def ask(self, work: Callable[[Batch], Awaitable[T]]) -> T:
+        """Run `work` in the room's turn; answers when everything it proposed is durable.
+
+        Raises what `work` raises, storage errors, and RoomClosed when the room went away first.
+        """
+        if self.failed or self._leaving:
+            raise RoomClosed
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        await self.inbox.put(Ask(work, answer))
+        return await answer
+
+    async def _turn(self, items: list[Item]) -> None:
+        batch = Batch(self.record_id, self.room.version)
+        answers: list[tuple[asyncio.Future[object], object, BaseException | None]] = []
+        try:
+            for item in items:
+                if isinstance(item, Arrived):
+                    await self._judge(item, batch)
+                elif isinstance(item, SyncAsked):
+                    item.peer.session.knowledge.learn(item.state_vector)
+                else:
+                    answers.append(await self._work(item, batch))
+            self._note_disputes(batch)
+            if not batch.is_empty():
+                self._metrics.batch_size.observe(len(batch.rows))
+            await commit(batch, self._records, list(self._synced.values()), self._metrics)
+        except (StorageError, DocumentSuspect) as error:
+            for item in items:
+                if isinstance(item, Ask) and not item.answer.done():
+                    item.answer.set_exception(error)
+            raise
+        for answer, result, failure in answers:
+            if answer.done():
+                continue
+            if failure is None:
+                answer.set_result(result)
+            else:
+                answer.set_exception(failure)
+        self._welcome(items)
+        self._after(batch)
+
+    async def _work(
+        self, item: Ask, batch: Batch
+    ) -> tuple[asyncio.Future[object], object, BaseException | None]:
+        try:
+            return item.answer, await item.work(batch), None
+        except (StorageError, DocumentSuspect):
+            raise
+        except Exception as error:  # the asker's mistake or ours: either way the asker's answer
+            return item.answer, None, error
+
+    async def _judge(self, item: Arrived, batch: Batch) -> None:
+        peer = item.peer
+        session = peer.session
+        if peer.closing:
+            return
+        try:
+            if len(item.update) <= SMALL_FRAME_BYTES:
+                update = decode_update(item.update, self._bounds)
+            else:
+                update = await self._in_steps(decode_steps(item.update, self._bounds))
+        except MalformedFrame as error:
+            self._metrics.frames_malformed["update"].inc()
+            peer.close(close_code_of(error), str(error))
+            return
+        if item.answer:
+            session.answered()
+        at = item.received_at
+        written_at = item.journal[-1].at if item.journal else at
+        frame = Frame(
+            update=update, author=peer.principal, knowledge=session.knowledge, received_at=at,
+            written_at=written_at, journal=item.journal,
+        )  # fmt: skip
+        try:
+            proposal = await self._in_steps(self.room.propose(frame))
+        except ForeignClientId as error:
+            reason = "Edits under another person's client id. Start afresh; they are kept."
+            batch.add(self.room.refuse_whole(frame, item.update, reason), None, peer.principal, at)
+            peer.close(close_code_of(error), str(error))
+            return
+        batch.add(proposal, peer, peer.principal, at)
+        self._metrics.corrections.inc(proposal.corrections)
+        self._metrics.conflicts.inc(len(proposal.conflicts))
+        self._follow_up(peer, proposal)
+
+    async def _in_steps(self, steps: Generator[None, None, T]) -> T:
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            await asyncio.sleep(0)
+
+    def _follow_up(self, peer: Peer, proposal: Proposal) -> None:
+        session = peer.session
+        if proposal.gap is not None:
+            if not session.note_gap():
+                peer.close(START_AFRESH, "Your copy hangs on edits nobody has. Start afresh.")
+            return
+        session.gaps = 0
+        if proposal.exhausted or not session.may_restore(proposal.restored_units):
+            peer.close(START_AFRESH, "You deleted more than you may. Start afresh.")
+        if proposal.refusals and session.refused.take(len(proposal.refusals), time.monotonic()):
+            peer.close(TOO_MANY_REFUSALS, "Too many refused edits.")
+
+    def _welcome(self, items: list[Item]) -> None:
+        """Answer what was asked, now that everything the document shows is on disk."""
+        for item in items:
+            if not isinstance(item, SyncAsked) or item.peer.closing:
+                continue
+            peer = item.peer
+            if peer.id not in self.peers:
+                continue
+            peer.send(encode_sync_step2(self.room.document.encode(item.state_vector)))
+            if peer.id not in self._synced:
+                self._synced[peer.id] = peer
+                self._show_server()
+                peer.send(encode_awareness(self.presence.everybody()))
+
+    def _after(self, batch: Batch) -> None:
+        vector: Mapping[int, int] | None = None
+        for peer, proposal, _ in batch.judged:
+            if proposal.gap is not None and not peer.closing:
+                # Asked only now: everything up to here has gone out before the question.
+                vector = vector or self.room.books.index.state_vector()
+                peer.session.asked(self.room.version if peer.id in self._synced else 0)
+                peer.send(encode_sync_step1(dict(vector)))
+
+    # -- the server's own hand ---------------------------------------------------------------------
+
+    def _note_disputes(self, batch: Batch) -> None:
+        """Keep the record's own list of disputed fields, and what the board shows of it."""
+        at = self._clock()
+        if batch.conflicts:
+            names = disputed_fields(self.room)
+            author = self._server_principal()
+            accepted = self.room.write_facts({"disputed": names}, author, at)
+            if accepted is not None:
+                batch.add_facts(accepted, author, at)
+        if batch.rows and (batch.conflicts or facts_touched(batch, self.room, self._shown)):
+            batch.facts = facts_of(self.room, self._created_at, at)
+
+    def _server_principal(self) -> Principal:
+        return Principal(
+            user_id="server", username="server", name="Fieldchart", roles=frozenset(),
+            login_id="server",
+        )  # fmt: skip
+
+    def desk_client(self, user_id: str, fresh: Callable[[], int]) -> int:
+        """The client id under which the server writes a person's REST edits in this room."""
+        client = self._desk_clients.get(user_id)
+        if client is None:
+            client = self._desk_clients[user_id] = fresh()
+        return client
+
+    async def _snapshot_if_due(self) -> None:
+        if self.room.version - self._snapshot_version >= self._settings.snapshot_every_updates:
+            await self.save_snapshot()
+
+    async def save_snapshot(self) -> None:
+        """Store a snapshot of what is durable. A failure is counted; the log grows safely on."""
+        if self.room.version == self._snapshot_version or self.failed:
+            return
+        self._snapshot_version = self.room.version
+        try:
+            await self._records.save_snapshot(self.record_id, snapshot_of(self.room))
+        except StorageError as error:
+            self._metrics.storage_failures.inc()
+            self._log.warning(
+                "snapshot not saved", record=self.record_id, error=type(error).__name__
+            )

@@ -1,0 +1,199 @@
+"""REST edits as proposals: the change is drafted on a copy of the document and judged like any frame.
+
+All fields of an edit or none. Nothing here writes into the live document by itself.
+"""
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+
+from ulid import ULID
+
+from permissions.model import Principal, Rule
+from server.errors import EditRefused, FieldViolation, VersionMismatch
+from server.executor import Batch
+from server.facts import facts_of
+from server.live_room import LiveRoom
+from server.ports import Json, NewRecord, RecordView
+from storage.ports import Records
+from sync.bounds import Bounds
+from sync.document import Draft
+from sync.effects import Refusal
+from sync.fields import FieldIndex
+from sync.frame import Frame, Knowledge
+from sync.replay import state_of
+from sync.room import Room
+from sync.update import decode_update
+from sync.view import chart_of
+
+__all__ = ["add_entry", "edit_fields", "new_record_rows", "view_of"]
+
+ROWS_LOOKED_AT = 500
+"""Rows read to tell a stale caller what changed since; older changes are not listed one by one."""
+
+
+def view_of(room: Room, principal: Principal | None) -> RecordView:
+    """The room as REST shows it, without what the principal may not read."""
+    policy = room.policy
+    chart = chart_of(
+        room, None if principal is None else lambda f: policy.may_read(principal, f).allowed
+    )
+    facts = chart.facts
+    return RecordView(
+        id=room.record_id,
+        number=str(facts.get("number", "")),
+        profile=room.profile.name,
+        patient_id=str(facts.get("patient_id", "")),
+        version=chart.version,
+        status=room.state.status,
+        current_step=room.state.current_step or "",
+        fields=chart.fields,
+        texts=chart.texts,
+        disputed=chart.disputed,
+    )
+
+
+async def edit_fields(
+    live: LiveRoom,
+    batch: Batch,
+    author: Principal,
+    fields: Mapping[str, Json],
+    if_version: int,
+    at: datetime,
+    records: Records,
+) -> None:
+    """Propose all of `fields`. Raises VersionMismatch, EditRefused."""
+    room = live.room
+    if if_version != room.version:
+        raise VersionMismatch(room.version, await _changed_since(room, records, if_version))
+    _check_names(room, fields)
+    _propose(room, batch, author, fields, live.desk_client(author.user_id, _new_client), at)
+
+
+def add_entry(
+    live: LiveRoom,
+    batch: Batch,
+    author: Principal,
+    section: str,
+    value: Mapping[str, Json],
+    at: datetime,
+) -> str:
+    """Propose a new entry; the server fills `id`, `at` and `by`. Raises EditRefused."""
+    room = live.room
+    if room.profile.roots.get(section) != "entries":
+        raise EditRefused(
+            [FieldViolation(section, Rule.UNKNOWN_FIELD, "The profile has no such list.")]
+        )
+    entry_id = str(ULID.from_datetime(at))
+    entry = {
+        **value,
+        "id": entry_id,
+        "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "by": author.user_id,
+    }
+    name = f"{section}.{entry_id}"
+    client = live.desk_client(author.user_id, _new_client)
+    _propose(room, batch, author, {name: entry}, client, at)
+    return entry_id
+
+
+def new_record_rows(
+    room: Room, batch: Batch, author: Principal, wanted: NewRecord, number: str, at: datetime
+) -> None:
+    """The first rows of a record: the server's facts, then the fields it is created with."""
+    first_step = room.profile.steps[0].id
+    accepted = room.write_facts(
+        {
+            "number": number,
+            "profile": room.profile.name,
+            "patient_id": wanted.patient_id or str(ULID.from_datetime(at)),
+            "status": "open",
+            "current_step": first_step,
+            "disputed": [],
+        },
+        author,
+        at,
+    )
+    assert accepted is not None, "a new record has no facts yet"
+    batch.add_facts(accepted, author, at)
+    room.state = state_of(room)
+    if wanted.fields:
+        _check_names(room, wanted.fields)
+        _propose(room, batch, author, wanted.fields, _new_client(), at)
+    batch.facts = facts_of(room, at, at)
+
+
+def _propose(
+    room: Room,
+    batch: Batch,
+    author: Principal,
+    fields: Mapping[str, Json],
+    client: int,
+    at: datetime,
+) -> None:
+    def edit(draft: Draft) -> None:
+        for name, value in fields.items():
+            if room.profile.roots.get(name) == "text":
+                draft.replace_text(name, str(value))
+            else:
+                root, _, key = name.partition(".")
+                draft.set(root, key, value)
+
+    update = decode_update(room.document.draft(client, edit), Bounds())
+    knowledge = Knowledge(room.books.index.state_vector(), room.version)
+    proposal = room.propose_now(
+        Frame(
+            update=update, author=author, knowledge=knowledge, received_at=at, written_at=at,
+            whole=True,
+        )  # fmt: skip
+    )
+    if proposal.accepted is None and proposal.refusals:
+        raise EditRefused([_violation(refusal) for refusal in proposal.refusals])
+    batch.add(proposal, None, author, at)
+
+
+def _check_names(room: Room, fields: Mapping[str, Json]) -> None:
+    """Names and kinds that a draft could not even carry; the gate judges the rest."""
+    wrong: list[FieldViolation] = []
+    for name, value in fields.items():
+        kind = room.profile.roots.get(name)
+        root, _, key = name.partition(".")
+        if kind == "text":
+            if not isinstance(value, str):
+                wrong.append(FieldViolation(name, Rule.TYPE, "A narrative takes its whole new text."))
+        elif room.profile.field_at(root, key) is None:
+            wrong.append(
+                FieldViolation(name, Rule.UNKNOWN_FIELD, "The profile has no such field.")
+            )
+    if wrong:
+        raise EditRefused(wrong)
+
+
+def _violation(refusal: Refusal) -> FieldViolation:
+    return FieldViolation(refusal.field, Rule(refusal.rule), refusal.reason)
+
+
+async def _changed_since(room: Room, records: Records, version: int) -> list[str]:
+    """Names of the fields that the rows after `version` wrote."""
+    rows = await records.rows(room.record_id, after=max(version, 0), limit=ROWS_LOOKED_AT)
+    names: dict[str, None] = {}
+    index: FieldIndex = room.books.index
+    for row in rows:
+        update = decode_update(row.update, Bounds(max_frame_bytes=2**31))
+        for client, structs in update.structs.items():
+            for struct in structs:
+                place = index.place_of((client, struct.clock))
+                if place is not None and place.field is not None:
+                    names.setdefault(place.name)
+        for client, ranges in update.deletes.items():
+            for clock, length in ranges:
+                for _, _, place in index.runs(client, clock, clock + length):
+                    if place.field is not None:
+                        names.setdefault(place.name)
+    return list(names)
+
+
+def _new_client() -> int:
+    """A Yjs client id for a hand of the server's: random, above the reserved ones."""
+    return secrets.randbelow(2**31) + 2**31
+

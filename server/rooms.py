@@ -1,0 +1,320 @@
+"""The live rooms of this process: opened once, kept while needed, unloaded when idle.
+
+`RoomHost` is the one implementation of `ports.Rooms`. A record that cannot be read is not opened, and
+never becomes a new empty one. SPEC LOG-1.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TypeVar
+
+from ulid import ULID
+
+from permissions.model import Principal, Rule
+from permissions.policy import Policy
+from server.authentication import Clock
+from server.errors import EditRefused, FieldViolation, NotAllowed, Overloaded, RecordUnreadable
+from server.executor import Batch
+from server.live_room import LiveRoom, RoomClosed
+from server.logs import Log
+from server.metrics import Metrics
+from server.ports import Json, NewRecord, RecordView
+from server.record_edits import add_entry, edit_fields, new_record_rows, view_of
+from server.settings import Settings
+from storage.ports import Store
+from sync.effects import Commit
+from sync.errors import CorruptLog, DocumentSuspect
+from sync.gate import Limits
+from sync.replay import new_room, replay
+from sync.room import Room
+
+__all__ = ["RoomHost"]
+
+T = TypeVar("T")
+
+SWEEP_SECONDS = 1.0
+"""How often idle rooms are looked for."""
+
+TRIES = 3
+"""How often a call that met a closing room opens it again."""
+
+
+class RoomHost:
+    """Loads, keeps and unloads rooms. Start with `running()`."""
+
+    def __init__(
+        self,
+        store: Store,
+        policies: Mapping[str, Policy],
+        settings: Settings,
+        metrics: Metrics,
+        log: Log,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._policies = policies
+        self._settings = settings
+        self._bounds = settings.bounds()
+        self._limits = Limits(
+            max_narrative_units=settings.max_narrative_bytes,
+            max_record_bytes=settings.max_record_bytes,
+            max_value_bytes=settings.max_value_bytes,
+        )
+        self._metrics = metrics
+        self._log = log
+        self._clock = clock
+        self._rooms: dict[str, LiveRoom] = {}
+        self._opening: dict[str, asyncio.Future[LiveRoom]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    # -- life --------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """While it runs rooms can be opened; at the end every room drains and leaves a snapshot."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            sweeper = group.create_task(self._sweep())
+            heart = group.create_task(self._beat())
+            try:
+                yield
+            finally:
+                await self.drain()
+                self._group = None
+                sweeper.cancel()
+                heart.cancel()
+
+    async def drain(self) -> None:
+        """Close every socket with 1012 and let every room finish what it has."""
+        for room in list(self._rooms.values()):
+            for peer in list(room.peers.values()):
+                peer.close(1012, "The server restarts. Come back.")
+        async with asyncio.timeout(self._settings.drain_seconds):
+            await asyncio.gather(*(self._unload(room) for room in list(self._rooms.values())))
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.presence_heartbeat_seconds)
+            for room in list(self._rooms.values()):
+                room.heartbeat()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            await self.unload_idle(time.monotonic())
+
+    async def unload_idle(self, now_s: float) -> None:
+        """Unload rooms that have been idle too long, and the longest idle ones over the budget."""
+        idle = sorted(
+            (room for room in self._rooms.values() if room.is_idle()), key=lambda r: r.idle_since
+        )
+        used = sum(room.memory_bytes() for room in self._rooms.values())
+        self._metrics.room_memory_bytes.set(used)
+        for room in idle:
+            over = used > self._settings.room_memory_bytes
+            if over or now_s - room.idle_since >= self._settings.room_idle_seconds:
+                used -= room.memory_bytes()
+                await self._unload(room)
+
+    async def _unload(self, room: LiveRoom) -> None:
+        """End a room's task and save a snapshot. Whoever opens it meanwhile waits for this."""
+        task = self._tasks.get(room.record_id)
+        if task is None:
+            return
+        done = asyncio.get_running_loop().create_future()
+        self._opening.setdefault(room.record_id, done)
+        try:
+            room.shut()
+            await asyncio.wait([task])
+            await room.save_snapshot()
+        finally:
+            self._forget(room)
+            if self._opening.get(room.record_id) is done:
+                del self._opening[room.record_id]
+            done.cancel()
+
+    def _forget(self, room: LiveRoom) -> None:
+        if self._rooms.get(room.record_id) is room:
+            del self._rooms[room.record_id]
+            self._tasks.pop(room.record_id, None)
+            self._metrics.rooms_loaded.set(len(self._rooms))
+
+    # -- opening -----------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def opened(self, record_id: str) -> AsyncIterator[LiveRoom]:
+        """The live room of a record, held in memory for the while.
+
+        Raises RecordNotFound, RecordUnreadable, storage errors.
+        """
+        room = await self._open(record_id)
+        room.holds += 1
+        try:
+            yield room
+        finally:
+            room.holds -= 1
+            room.idle_since = time.monotonic()
+
+    async def _open(self, record_id: str) -> LiveRoom:
+        while True:
+            pending = self._opening.get(record_id)
+            if pending is not None:
+                await asyncio.wait([pending])
+                continue
+            room = self._rooms.get(record_id)
+            if room is not None and not room.failed:
+                return room
+            if room is not None:
+                self._forget(room)
+            opening = asyncio.get_running_loop().create_future()
+            self._opening[record_id] = opening
+            try:
+                return self._start(await self._load(record_id))
+            finally:
+                del self._opening[record_id]
+                opening.cancel()
+
+    async def _load(self, record_id: str) -> LiveRoom:
+        stored = await self._store.records.load(record_id)
+        policy = self._policies.get(stored.head.facts.profile)
+        if policy is None:
+            raise RecordUnreadable("The record's profile is not served here.")
+        try:
+            room = new_room(record_id, stored.head.epoch, policy.profile, policy, self._limits)
+            for _ in replay(room, stored.snapshot, stored.rows):
+                await asyncio.sleep(0)
+        except (CorruptLog, DocumentSuspect) as error:
+            self._log.error("record unreadable", record=record_id, error=type(error).__name__)
+            raise RecordUnreadable("The stored record does not replay; it was left alone.") from error
+        return self._live(room, stored.head.facts.created_at)
+
+    def _live(self, room: Room, created_at: datetime) -> LiveRoom:
+        return LiveRoom(
+            room, created_at, self._store.records, self._settings, self._bounds,
+            self._metrics, self._log, self._clock,
+        )  # fmt: skip
+
+    def _start(self, room: LiveRoom) -> LiveRoom:
+        if self._group is None:
+            raise Overloaded("The server is stopping.")
+        self._rooms[room.record_id] = room
+        self._tasks[room.record_id] = self._group.create_task(self._run(room))
+        self._metrics.rooms_loaded.set(len(self._rooms))
+        return room
+
+    async def _run(self, room: LiveRoom) -> None:
+        try:
+            await room.run()
+        except Exception as error:  # one room's mistake must not end the others
+            self._metrics.incidents.inc()
+            self._log.error("room ended", record=room.record_id, error=type(error).__name__)
+        finally:
+            if room.failed:
+                self._forget(room)
+
+    # -- what REST needs (ports.Rooms) -------------------------------------------------------------
+
+    async def view(self, record_id: str, principal: Principal | None = None) -> RecordView:
+        """See ports.Rooms.view."""
+
+        def work(room: LiveRoom) -> Callable[[Batch], Awaitable[RecordView]]:
+            async def read(batch: Batch) -> RecordView:
+                if principal is not None:
+                    self._check_open(room, principal)
+                return view_of(room.room, principal)
+
+            return read
+
+        return await self._ask(record_id, work)
+
+    async def edit(
+        self, author: Principal, record_id: str, fields: Mapping[str, Json], *, if_version: int
+    ) -> RecordView:
+        """See ports.Rooms.edit."""
+
+        def work(room: LiveRoom) -> Callable[[Batch], Awaitable[RecordView]]:
+            async def edit(batch: Batch) -> RecordView:
+                self._check_open(room, author)
+                await edit_fields(
+                    room, batch, author, fields, if_version, self._clock(), self._store.records
+                )
+                return view_of(room.room, author)
+
+            return edit
+
+        return await self._ask(record_id, work)
+
+    async def add_entry(
+        self, author: Principal, record_id: str, section: str, value: Mapping[str, Json]
+    ) -> str:
+        """See ports.Rooms.add_entry."""
+
+        def work(room: LiveRoom) -> Callable[[Batch], Awaitable[str]]:
+            async def add(batch: Batch) -> str:
+                self._check_open(room, author)
+                return add_entry(room, batch, author, section, value, self._clock())
+
+            return add
+
+        return await self._ask(record_id, work)
+
+    async def create(self, author: Principal, wanted: NewRecord) -> RecordView:
+        """See ports.Rooms.create."""
+        policy = self._policies.get(wanted.profile)
+        if policy is None:
+            raise EditRefused(
+                [FieldViolation("profile", Rule.UNKNOWN_FIELD, "There is no such profile.")]
+            )
+        decision = policy.may_create(author)
+        if not decision.allowed:
+            raise NotAllowed(decision.reason)
+        record_id = wanted.id or str(ULID())
+        number = await self._store.records.next_number(policy.profile.number_prefix)
+        at = self._clock()
+        room = new_room(record_id, 0, policy.profile, policy, self._limits)
+        batch = Batch(record_id, 0)
+        new_record_rows(room, batch, author, wanted, number, at)
+        await self._store.records.create(record_id, self._first_commit(batch))
+        return view_of(room, author)
+
+    def _first_commit(self, batch: Batch) -> Commit:
+        assert batch.facts is not None, "a new record has facts"
+        return batch.as_commit()
+
+    def disconnect(
+        self, *, login_id: str | None = None, user_id: str | None = None, code: int, reason: str
+    ) -> int:
+        """See ports.Rooms.disconnect."""
+        closed = 0
+        for room in self._rooms.values():
+            for peer in list(room.peers.values()):
+                who = peer.principal
+                if who.login_id == login_id or who.user_id == user_id:
+                    peer.close(code, reason)
+                    closed += 1
+        return closed
+
+    def check_open(self, room: LiveRoom, principal: Principal) -> None:
+        """Raises NotAllowed unless the principal may open the record."""
+        self._check_open(room, principal)
+
+    def _check_open(self, room: LiveRoom, principal: Principal) -> None:
+        decision = room.room.policy.may_open(principal, room.room.state)
+        if not decision.allowed:
+            raise NotAllowed(decision.reason)
+
+    async def _ask(
+        self, record_id: str, work: Callable[[LiveRoom], Callable[[Batch], Awaitable[T]]]
+    ) -> T:
+        for _ in range(TRIES):
+            try:
+                async with self.opened(record_id) as room:
+                    return await room.ask(work(room))
+            except (RoomClosed, DocumentSuspect):
+                continue
+        raise Overloaded("The record is being loaded again. Come back in a moment.")
+

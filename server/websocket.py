@@ -1,0 +1,247 @@
+"""`/sync/{record}`: the y-websocket protocol on one socket, byte for byte, plus messages 100 to 103.
+
+Reads frames, decodes them strictly, and hands them to the room in their order. A frame that does not
+parse ends this socket with its close code and nothing else. Closing before accepting would look to a
+stock client like a network fault that it retries for ever, so every answer comes after accepting.
+"""
+
+import asyncio
+import time
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+from ulid import ULID
+
+from permissions.model import Principal
+from server.connection import Connection
+from server.credentials import subprotocol_from
+from server.house import House
+from server.inbox import Arrived, SyncAsked
+from server.live_room import LiveRoom
+from server.problems import close_code_of, problem_of, report_incident
+from server.rooms import RoomHost
+from server.settings import Settings
+from sync.bounds import Bounds
+from sync.effects import AuditEntry
+from sync.errors import FrameTooLarge, MalformedFrame
+from sync.session import Budgets, Session
+from sync.wire import (
+    AwarenessMessage,
+    Journal,
+    PermissionDenied,
+    QueryAwareness,
+    SyncStep1,
+    SyncStep2,
+    UpdateMessage,
+    decode_message,
+    encode_awareness,
+)
+
+__all__ = ["AsgiTransport", "SyncEndpoint", "budgets_of", "serve_room"]
+
+EXTENSION = "fieldchart.v1"
+MALFORMED, OVERLOADED = 4400, 4503
+
+
+class AsgiTransport:
+    """An accepted ASGI WebSocket as a Transport. Sending on a closed socket is not an error."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    async def accept(self, subprotocol: str | None) -> None:
+        await self._send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})
+
+    async def send(self, message: bytes) -> None:
+        await self._send({"type": "websocket.send", "bytes": message})
+
+    async def close(self, code: int, reason: str) -> None:
+        # A close frame carries at most 123 bytes of reason (RFC 6455, 5.5).
+        await self._send({"type": "websocket.close", "code": code, "reason": reason[:120]})
+
+
+class SyncEndpoint:
+    """The ASGI application of `/sync/{record_id}`."""
+
+    def __init__(self, house: House, rooms: RoomHost) -> None:
+        self._house = house
+        self._rooms = rooms
+        self._budgets = budgets_of(house.settings)
+        self._bounds = house.settings.bounds()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        if message["type"] != "websocket.connect":
+            return
+        subprotocol = subprotocol_from(scope)
+        transport = AsgiTransport(send)
+        await transport.accept(subprotocol)
+        house = self._house
+        try:
+            principal = await house.authenticator.authenticate(scope)
+            record_id = await house.store.records.resolve(scope["path_params"]["record_id"])
+            async with self._rooms.opened(record_id) as room:
+                self._rooms.check_open(room, principal)
+                await audit_opening(house, principal, record_id)
+                connection = Connection(
+                    str(ULID()), principal, transport, Session(self._budgets, time.monotonic()),
+                    house.settings, speaks_extension=subprotocol == EXTENSION,
+                )  # fmt: skip
+                with house.authenticator.connected(principal):
+                    await self._serve(connection, room, receive)
+        except Exception as error:  # the outermost task of one socket: it ends that socket alone
+            await self._close_for(error, transport)
+
+    async def _close_for(self, error: Exception, transport: AsgiTransport) -> None:
+        code = close_code_of(error)
+        problem = problem_of(error)
+        if problem.status >= 500:
+            problem = report_incident(error, self._house.log, route="/sync")
+        self._house.metrics.closed.labels(str(code)).inc()
+        try:
+            await transport.close(code, problem.detail)
+        except (OSError, RuntimeError):
+            return
+
+    async def _serve(self, connection: Connection, room: LiveRoom, receive: Receive) -> None:
+        reader = FrameReader(connection, room, self._house, self._bounds)
+
+        async def read() -> None:
+            while True:
+                message = await receive()
+                if message["type"] == "websocket.disconnect":
+                    return
+                if connection.closing or not await reader.take(message):
+                    return
+
+        await serve_room(connection, room, read(), self._house)
+
+
+async def serve_room(connection: Connection, room: LiveRoom, reading: Any, house: House) -> None:
+    """Join the room, then read and write until either ends; always leave it again."""
+    house.metrics.connections.inc()
+    room.join(connection)
+    reader = asyncio.ensure_future(reading)
+    writer = asyncio.ensure_future(connection.run())
+    try:
+        await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+        if connection.closing and not writer.done():
+            # Give what is queued, and the close frame, a bounded time to leave.
+            await asyncio.wait({writer}, timeout=house.settings.close_seconds)
+    finally:
+        room.leave(connection)
+        for task in (reader, writer):
+            task.cancel()
+        results = await asyncio.gather(reader, writer, return_exceptions=True)
+        house.metrics.connections.dec()
+        if connection.close_code is not None:
+            house.metrics.closed.labels(str(connection.close_code)).inc()
+    for result in results:
+        if isinstance(result, Exception) and not _is_gone(result):
+            raise result
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether the error says only that the peer is gone."""
+    return isinstance(error, OSError) or type(error).__name__ == "ClientDisconnected"
+
+
+async def audit_opening(house: House, principal: Principal, record_id: str) -> None:
+    """Record that somebody opened a record, before they see any of it."""
+    await house.store.append_audit([
+        AuditEntry(
+            at=house.clock(), action="open", outcome="success", user_id=principal.user_id,
+            login_id=principal.login_id, device=principal.device, address=principal.address,
+            record_id=record_id,
+        )  # fmt: skip
+    ])
+
+
+class FrameReader:
+    """Turns one connection's frames into items of its room's inbox, within its budgets."""
+
+    def __init__(
+        self, connection: Connection, room: LiveRoom, house: House, bounds: Bounds
+    ) -> None:
+        self._connection = connection
+        self._room = room
+        self._house = house
+        self._bounds = bounds
+
+    async def take(self, message: Message) -> bool:
+        """Handle one WebSocket message; False ends the connection."""
+        data = message.get("bytes")
+        if data is None:
+            return self._reject(MalformedFrame("The protocol is binary."), "frame")
+        return await self.take_bytes(data)
+
+    async def take_bytes(self, data: bytes) -> bool:
+        """Handle one frame; False ends the connection."""
+        connection, room = self._connection, self._room
+        try:
+            message = decode_message(data, self._bounds)
+        except FrameTooLarge as error:
+            return self._reject(error, "too_large")
+        except MalformedFrame as error:
+            return self._reject(error, "frame")
+        if isinstance(message, UpdateMessage | SyncStep2):
+            return await self._take_update(message)
+        if isinstance(message, SyncStep1):
+            await room.inbox.put(SyncAsked(connection, message.state_vector))
+        elif isinstance(message, AwarenessMessage):
+            self._take_presence(message)
+        elif isinstance(message, QueryAwareness):
+            connection.send(encode_awareness(room.presence.everybody()))
+        elif isinstance(message, Journal):
+            connection.session.keep_journal(message.entries, connection.principal.login_id)
+        elif not isinstance(message, PermissionDenied):
+            # 100, 101 and 103 are the server's to say.
+            return self._reject(MalformedFrame("Only the server sends this message."), "frame")
+        return True
+
+    async def _take_update(self, message: UpdateMessage | SyncStep2) -> bool:
+        connection, session = self._connection, self._connection.session
+        wait_s = session.updates.take(1, time.monotonic())
+        if wait_s > self._house.settings.update_window_seconds:
+            connection.close(OVERLOADED, "Too many updates a second. Come back later.")
+            return False
+        if wait_s:
+            await asyncio.sleep(wait_s)
+        now = self._house.clock()
+        self._house.authenticator.used(connection.principal.login_id)
+        session.received += 1
+        await self._room.inbox.put(
+            Arrived(
+                connection, message.update, isinstance(message, SyncStep2), now,
+                session.take_journal(now),
+            )  # fmt: skip
+        )
+        return True
+
+    def _take_presence(self, message: AwarenessMessage) -> None:
+        connection, room = self._connection, self._room
+        if connection.session.awareness.take(1, time.monotonic()):
+            return
+        room.tell_presence(
+            room.presence.announce(
+                connection.id, connection.principal, message.entries, room.room.books.owners,
+                self._house.clock(),
+            )  # fmt: skip
+        )
+
+    def _reject(self, error: MalformedFrame, kind: str) -> bool:
+        self._house.metrics.frames_malformed[kind].inc()
+        self._connection.close(close_code_of(error), str(error))
+        return False
+
+
+def budgets_of(settings: Settings) -> Budgets:
+    """What the settings let one connection cause."""
+    return Budgets(
+        update_frames_per_second=settings.update_frames_per_second,
+        update_window_seconds=settings.update_window_seconds,
+        refused_fields_per_minute=settings.refused_fields_per_minute,
+        awareness_per_second=settings.awareness_per_second,
+    )
+
+

@@ -1,0 +1,71 @@
+"""A record as people and scripts read it: sections, narratives, disputed fields. Pure.
+
+Numbers that are whole come out as integers: Yjs knows only one kind of number.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from permissions.fields import Field
+from sync.fields import RECORD_ROOT
+from sync.room import Room
+
+__all__ = ["Chart", "chart_of", "disputed_fields", "plain"]
+
+
+class Chart(msgspec.Struct, frozen=True, kw_only=True):
+    """What the document shows. fields: section → {key: value}; texts: narrative → text."""
+
+    facts: dict[str, object]
+    fields: dict[str, dict[str, object]]
+    texts: dict[str, str]
+    disputed: list[str]
+    version: int
+
+
+def chart_of(room: Room, may_read: Callable[[Field], bool] | None = None) -> Chart:
+    """The room's document as plain values, without what `may_read` denies."""
+    fields: dict[str, dict[str, object]] = {}
+    texts: dict[str, str] = {}
+    profile = room.profile
+    for root, kind in profile.roots.items():
+        if kind == "text":
+            field = profile.field_at(root, None)
+            if field is not None and (may_read is None or may_read(field)):
+                texts[root] = room.document.text(root)
+            continue
+        section = {}
+        for key, value in room.document.section(root).items():
+            field = profile.field_at(root, key)
+            if value is None or field is None or (may_read is not None and not may_read(field)):
+                continue
+            section[key] = plain(value)
+        fields[root] = dict(sorted(section.items()))
+    facts = {key: plain(v) for key, v in room.document.section(RECORD_ROOT).items()}
+    return Chart(
+        facts=facts, fields=fields, texts=texts, disputed=disputed_fields(room),
+        version=room.version,
+    )  # fmt: skip
+
+
+def disputed_fields(room: Room) -> list[str]:
+    """Names of the critical fields whose concurrent values nobody has decided yet."""
+    return sorted(
+        place.name
+        for place, register in room.books.registers.items()
+        if register.conflict_id is not None and place.field is not None and place.field.critical
+    )
+
+
+def plain(value: object) -> object:
+    """The value as JSON has it, whole floats as integers."""
+    match value:
+        case float() if value.is_integer() and abs(value) <= 2**53:
+            return int(value)
+        case list():
+            return [plain(item) for item in value]
+        case dict():
+            return {str(key): plain(item) for key, item in value.items()}
+        case _:
+            return value
