@@ -21,15 +21,22 @@ _MAX_DIGITS = 400
 """A longer number exceeds a double, and Python's int() takes quadratic time on it."""
 
 
-def parse_json(text: str, depth: int) -> JsonValue:
+def parse_json(text: str, depth: int, items: list[int]) -> JsonValue:
     """The value of a JSON text of at most `depth` nested containers.
 
+    items: one number, the entries that containers may still have; it is counted down, by commas
+    and brackets and so rather too fast.
     Refuses NaN, infinities, numbers beyond a double, lone surrogates, repeated and `__proto__`
-    keys. Raises MalformedUpdate, and FrameTooLarge for nesting.
+    keys. Raises MalformedUpdate, and FrameTooLarge for nesting and entries.
     """
     if text in _COMMON:
         return _COMMON[text]
-    _bound_nesting(text, depth)
+    openings = text.count("[") + text.count("{")
+    items[0] -= openings + text.count(",")
+    if items[0] < 0:
+        raise FrameTooLarge("The values have too many entries.")
+    if openings > depth:
+        _bound_nesting(text, depth)
     try:
         value: JsonValue = _DECODER.decode(text)
         if "\\u" in text:
@@ -40,8 +47,6 @@ def parse_json(text: str, depth: int) -> JsonValue:
 
 
 def _bound_nesting(text: str, depth: int) -> None:
-    if text.count("[") + text.count("{") <= depth:
-        return
     level = 0
     for bracket in re.finditer(r"[\[\]{}]", _STRING.sub("", text)):
         level += 1 if bracket.group() in "[{" else -1

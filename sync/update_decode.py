@@ -300,12 +300,12 @@ def _read_content(
         return content, 1, position
     if kind == 5:
         text, position = read_string(data, position)
-        parse_json(text, bounds.max_nesting)
+        parse_json(text, bounds.max_nesting, items)
         return text, 1, position
     if kind == 6:
         key, position = _read_name(data, position, bounds)
         text, position = read_string(data, position)
-        parse_json(text, bounds.max_nesting)
+        parse_json(text, bounds.max_nesting, items)
         return (key, text), 1, position
     if kind == 7:
         return _read_type(data, position, bounds)
@@ -332,7 +332,7 @@ def _read_json_list(
     for _ in range(length):
         text, position = read_string(data, position)
         if text != "undefined":
-            parse_json(text, bounds.max_nesting)
+            parse_json(text, bounds.max_nesting, items)
         texts.append(text)
     return tuple(texts), length, position
 

@@ -190,7 +190,7 @@ def decode_message(data: bytes, bounds: Bounds) -> Message:
     text, position = read_string(data, position)
     if kind == JOURNAL:
         return _whole(data, position, Journal(_decode_journal(text, bounds)))
-    body = parse_json(text, bounds.max_nesting)
+    body = parse_json(text, bounds.max_nesting, [bounds.max_value_items])
     if not isinstance(body, dict):
         raise MalformedFrame("A message is no JSON object.")
     return _whole(data, position, Refused(body) if kind == REFUSED else Notice(body))
@@ -252,14 +252,14 @@ def _awareness_entry(client: int, clock: int, raw: bytes, bounds: Bounds) -> Awa
         raise MalformedFrame("A text is not valid UTF-8.") from None
     if len(raw) > bounds.max_awareness_bytes:
         return AwarenessEntry(client, clock, text, oversized=True)
-    state = parse_json(text, bounds.max_nesting)
+    state = parse_json(text, bounds.max_nesting, [bounds.max_value_items])
     if not isinstance(state, dict):
         raise MalformedFrame("An awareness state is neither an object nor null.")
     return AwarenessEntry(client, clock, text, state)
 
 
 def _decode_journal(text: str, bounds: Bounds) -> tuple[JournalEntry, ...]:
-    rows = parse_json(text, 2)
+    rows = parse_json(text, 2, [bounds.max_journal_entries * 8])
     if not isinstance(rows, list):
         raise MalformedFrame("A journal is no JSON array.")
     if len(rows) > bounds.max_journal_entries:

@@ -108,6 +108,14 @@ def test_entries_of_values_are_counted_over_all_structs() -> None:
     refused_as_too_large(data, Bounds(max_value_items=3))
 
 
+def test_entries_of_json_are_counted_with_those_of_values() -> None:
+    embed = b"\x05" + ROOT_TEXT + b"\x0b[[1,2],[] ]"
+    data = update(section(embed, any_struct(b"\x75\x02\x7e\x7e"), embed))
+
+    assert decoded(data, Bounds(max_value_items=12))
+    refused_as_too_large(data, Bounds(max_value_items=11))
+
+
 def test_names_are_bounded() -> None:
     name = uint(9) + b"x" * 9
     bounds = Bounds(max_name_bytes=8)
