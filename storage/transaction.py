@@ -1,8 +1,7 @@
 """One group of operations in one transaction: the hot path from prepared rows to COMMIT.
 
 The statements are SQLAlchemy Core, compiled once to SQL text and run on the driver's cursor inside
-SQLAlchemy's transaction: executing them through Core costs as much again as SQLite itself (numbers
-in docs/benchmarks). Rows go in as multi-row VALUES, because every step of a statement gives the
+SQLAlchemy's transaction: executing through Core costs as much again as SQLite itself. Rows go in as multi-row VALUES, because every step of a statement gives the
 interpreter lock away and may wait 5 ms for it beside a busy event loop; so one step carries up to
 64 rows.
 
