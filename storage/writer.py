@@ -8,8 +8,8 @@ The loop and the thread meet once per turn of the loop and once per group: what 
 one turn is handed over together at its end, and one callback wakes all who wait for a group.
 
 Beside a loop that never rests the thread must win the interpreter lock for every statement. With
-CPython's switch interval of 5 ms and callbacks just shorter than it, appends were seen to wait 15 s;
-with `sys.setswitchinterval(0.0005)`, which the server should set, 80 ms.
+CPython's switch interval of 5 ms and callbacks just shorter than it, appends were seen to wait
+15 s; with `sys.setswitchinterval(0.0005)`, which the server should set, 80 ms.
 """
 
 import asyncio
