@@ -48,7 +48,7 @@ COLUMNS = (
 )
 """The columns of `updates` in the order of `row_values`."""
 
-# Raw text: building 10,000 rows from driver tuples takes a third of what Core rows take.
+# Text, not Core: opening a record reads up to 10,000 rows and wants plain driver tuples.
 _READ = (
     'SELECT version, "update", annotations, author, role, login_id, device, address, '
     "written_at, received_at, hash FROM updates "
