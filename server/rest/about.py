@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-import fieldchart
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
 from server.rest.openapi import describe_endpoints
+from server.version import VERSION
 from storage.ports import RecordFilter
 
 __all__ = ["about_endpoints"]
@@ -41,13 +41,13 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
 async def read_health(call: Call[None, Empty]) -> Answer:
     """The process answers."""
-    return Answer(value=Health(status="ok", version=fieldchart.__version__))
+    return Answer(value=Health(status="ok", version=VERSION))
 
 
 async def read_readiness(call: Call[None, Empty]) -> Answer:
     """The store can be read; else 503."""
     await call.house.store.records.list(RecordFilter(limit=1))
-    return Answer(value=Health(status="ok", version=fieldchart.__version__))
+    return Answer(value=Health(status="ok", version=VERSION))
 
 
 async def read_metrics(call: Call[None, Empty]) -> Answer:
@@ -58,7 +58,7 @@ async def read_metrics(call: Call[None, Empty]) -> Answer:
 async def read_index(call: Call[None, Empty]) -> Answer:
     """A page that says what runs here."""
     body = (
-        f"<p>Fieldchart {html.escape(fieldchart.__version__)}, a sync server for patient records, "
+        f"<p>Fieldchart {html.escape(VERSION)}, a sync server for patient records, "
         "is running.</p><ul>"
         '<li><a href="/api/docs">The HTTP calls</a> and '
         '<a href="/api/openapi.json">their OpenAPI description</a></li>'

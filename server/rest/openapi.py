@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-import fieldchart
 from server.problems import MEDIA_TYPE, Problem
 from server.rest.endpoint import JSON, Empty, Endpoint
+from server.version import VERSION
 
 __all__ = ["describe_endpoints"]
 
@@ -30,7 +30,7 @@ def describe_endpoints(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Fieldchart", "version": fieldchart.__version__},
+        "info": {"title": "Fieldchart", "version": VERSION},
         "paths": paths,
         "components": {
             "schemas": components,
