@@ -76,7 +76,9 @@ def not_found(house: House) -> ASGIApp:
 
     async def answer_nothing(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
+            # Closed before it is accepted it would look like a network fault, retried for ever.
             await receive()
+            await send({"type": "websocket.accept"})
             await send({"type": "websocket.close", "code": 4404, "reason": "no such address"})
             return
         await send_answer(answer_for(PageNotFound(), house, route="unmatched"), scope, send)

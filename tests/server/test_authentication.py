@@ -1,0 +1,349 @@
+"""Signing in, expiry, throttling, and cutting the sockets of ended log-ins, by a stepped clock."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from server.authentication import token_hash_of
+from server.credentials import session_cookie
+from server.errors import NotSignedIn, Overloaded, TooManyAttempts
+from server.settings import Settings
+from server.throttle import Throttle
+from storage import LoginNotFound
+from tests.server.builders import FAST, PASSWORD, START, Bench, SteppedClock, open_bench
+
+
+async def sign_in(bench: Bench, username: str = "nurse", password: str = PASSWORD) -> str:
+    token, _, _ = await bench.house.authenticator.sign_in(username, password, "tablet", "10.0.0.1")
+    return token
+
+
+async def fail(bench: Bench, username: str = "nurse", address: str = "10.0.0.1") -> None:
+    with pytest.raises(NotSignedIn):
+        await bench.house.authenticator.sign_in(username, "wrong", "tablet", address)
+
+
+async def principal(bench: Bench, token: str) -> object:
+    return await bench.house.authenticator.principal_for_token(token, bench.clock())
+
+
+async def test_a_token_is_recognised_and_only_its_hash_is_stored(bench: Bench) -> None:
+    user = await bench.add_user("nurse")
+
+    token = await sign_in(bench)
+
+    who = await bench.house.authenticator.principal_for_token(token, bench.clock())
+    (login,) = await bench.store.directory.logins(user.id)
+    assert (who.user_id, who.roles, who.device) == (user.id, frozenset({"nurse"}), "tablet")
+    assert len(token) >= 43
+    assert login.token_hash == token_hash_of(token)
+    assert token.encode() not in msgspec.json.encode(login)
+
+
+@pytest.mark.parametrize("username", ["nurse", "nobody", "gone"])
+async def test_every_failure_costs_one_hash_and_says_the_same(bench: Bench, username: str) -> None:
+    await bench.add_user("nurse")
+    await bench.add_user("gone", disabled=True)
+    before = bench.house.authenticator.passwords.checks
+
+    with pytest.raises(NotSignedIn, match=r"User name or password is wrong\."):
+        await bench.house.authenticator.sign_in(username, "wrong", "tablet", "10.0.0.1")
+
+    assert bench.house.authenticator.passwords.checks == before + 1
+
+
+async def test_a_disabled_account_does_not_sign_in_with_the_right_password(bench: Bench) -> None:
+    await bench.add_user("gone", disabled=True)
+
+    with pytest.raises(NotSignedIn):
+        await sign_in(bench, "gone")
+
+
+async def test_attempts_are_audited_without_an_unknown_name(bench: Bench) -> None:
+    user = await bench.add_user("nurse")
+    await fail(bench)
+    await fail(bench, "hunter2 typed as a name")
+    await sign_in(bench)
+
+    entries = await bench.audited("login")
+
+    assert [(e.outcome, e.user_id, e.detail) for e in entries] == [
+        ("failure", user.id, "password"),
+        ("failure", "", "unknown user"),
+        ("success", user.id, ""),
+    ]
+    assert b"hunter2" not in msgspec.json.encode(entries)
+    assert entries[2].login_id
+
+
+async def test_a_login_unused_for_twelve_hours_is_over(bench: Bench) -> None:
+    await bench.add_user("nurse")
+    token = await sign_in(bench)
+    bench.clock.step(hours=11)
+    await principal(bench, token)
+    bench.clock.step(hours=11)
+    await principal(bench, token)
+
+    bench.clock.step(hours=12)
+
+    with pytest.raises(NotSignedIn, match="expired"):
+        await principal(bench, token)
+    assert len(await bench.audited("login_expired")) == 1
+
+
+async def test_a_login_is_over_after_thirty_days_of_use(bench: Bench) -> None:
+    await bench.add_user("nurse")
+    token = await sign_in(bench)
+    for _ in range(60):
+        await principal(bench, token)
+        bench.clock.step(hours=11.9)
+    await principal(bench, token)
+
+    bench.clock.step(hours=8)
+
+    with pytest.raises(NotSignedIn):
+        await principal(bench, token)
+
+
+async def test_the_last_use_is_stored_at_most_once_a_minute(bench: Bench) -> None:
+    user = await bench.add_user("nurse")
+    token = await sign_in(bench)
+
+    for _ in range(59):
+        bench.clock.step(seconds=1)
+        await principal(bench, token)
+    (login,) = await bench.store.directory.logins(user.id)
+    assert login.last_used_at == START
+
+    bench.clock.step(seconds=1)
+    await principal(bench, token)
+    (login,) = await bench.store.directory.logins(user.id)
+    assert login.last_used_at == bench.clock()
+
+
+async def test_five_failures_bring_a_delay_that_doubles_and_success_forgives(bench: Bench) -> None:
+    await bench.add_user("nurse")
+    for _ in range(5):
+        await fail(bench)
+
+    with pytest.raises(TooManyAttempts) as first:
+        await sign_in(bench)
+    bench.clock.step(seconds=10)
+    await fail(bench)
+    with pytest.raises(TooManyAttempts) as second:
+        await sign_in(bench)
+    bench.clock.step(seconds=20)
+    await sign_in(bench)
+    await fail(bench)
+
+    assert (first.value.retry_after_s, second.value.retry_after_s) == (10, 20)
+    assert [e.detail for e in await bench.audited("login") if e.outcome == "denied"] == [
+        "throttled",
+        "throttled",
+    ]
+
+
+async def test_an_address_is_throttled_over_many_names_and_a_name_over_many_addresses(
+    bench: Bench,
+) -> None:
+    for number in range(5):
+        await fail(bench, f"name{number}", "10.0.0.9")
+        await fail(bench, "admin", f"10.0.1.{number}")
+
+    for username, address in (("fresh", "10.0.0.9"), ("ADMIN", "10.0.2.1")):
+        with pytest.raises(TooManyAttempts):
+            await bench.house.authenticator.sign_in(username, "wrong", "tablet", address)
+
+
+async def test_attempts_at_the_same_time_are_counted_before_they_are_tried(bench: Bench) -> None:
+    await bench.add_user("nurse")
+    attempts = [fail(bench) for _ in range(5)]
+
+    results = await asyncio.gather(*attempts, sign_in(bench), return_exceptions=True)
+
+    assert isinstance(results[5], TooManyAttempts)
+
+
+async def test_more_waiting_logins_than_the_queue_holds_are_told_to_come_back() -> None:
+    tight = msgspec.structs.replace(FAST, hash_threads=1, hash_queue=2, login_failures=100)
+    async with open_bench(tight) as bench:
+        await bench.add_user("nurse")
+
+        tries = [sign_in(bench) for _ in range(4)]
+        results = await asyncio.gather(*tries, return_exceptions=True)
+
+    assert sum(isinstance(result, Overloaded) for result in results) == 2
+    assert sum(isinstance(result, str) for result in results) == 2
+
+
+def test_the_table_of_failures_is_bounded() -> None:
+    throttle = Throttle(failures=5, delay_seconds=1, delay_max_seconds=60, entries=100)
+
+    for number in range(1000):
+        throttle.begin([f"name{number}"], START)
+
+    assert len(throttle) == 100
+
+
+def test_a_delay_has_a_longest_and_is_forgotten_in_the_end() -> None:
+    clock = SteppedClock()
+    throttle = Throttle(failures=1, delay_seconds=1, delay_max_seconds=60, entries=100)
+    for _ in range(50):
+        throttle.begin(["name"], clock())
+        clock.step(seconds=60)
+    clock.step(seconds=61)
+
+    throttle.begin(["name"], clock())
+
+    with pytest.raises(TooManyAttempts) as caught:
+        throttle.begin(["name"], clock())
+    assert caught.value.retry_after_s == 1
+
+
+async def test_logging_out_ends_the_token_and_cuts_its_sockets_at_once(bench: Bench) -> None:
+    await bench.add_user("nurse")
+    token = await sign_in(bench)
+    who = await bench.house.authenticator.principal_for_token(token, bench.clock())
+
+    await bench.house.authenticator.log_out(who)
+
+    assert bench.rooms.disconnected == [(who.login_id, None, 4401)]
+    with pytest.raises(NotSignedIn):
+        await principal(bench, token)
+    assert [e.detail for e in await bench.audited("logout")] == [who.login_id]
+
+
+async def test_a_device_is_revoked_by_its_owner_or_an_admin_only(bench: Bench) -> None:
+    nurse, admin = await bench.principal("nurse"), await bench.principal("admin")
+    other = await bench.principal("cashier")
+
+    with pytest.raises(LoginNotFound):
+        await bench.house.authenticator.revoke(other, nurse.login_id)
+    await bench.house.authenticator.revoke(admin, nurse.login_id)
+
+    assert (nurse.login_id, None, 4401) in bench.rooms.disconnected
+
+
+async def test_an_account_disabled_by_another_process_is_cut_off_at_the_next_look(
+    bench: Bench,
+) -> None:
+    user = await bench.add_user("nurse")
+    token = await sign_in(bench)
+    await principal(bench, token)
+    await bench.house.authenticator.look_for_changes()
+
+    await bench.store.directory.update_user(msgspec.structs.replace(user, disabled=True))
+    bench.clock.step(seconds=1)
+    await bench.house.authenticator.look_for_changes()
+
+    assert bench.rooms.disconnected == [(None, user.id, 4401)]
+    with pytest.raises(NotSignedIn):
+        await principal(bench, token)
+
+
+async def test_a_demoted_person_is_cut_off_and_comes_back_with_the_new_roles(bench: Bench) -> None:
+    user = await bench.add_user("nurse")
+    token = await sign_in(bench)
+    await principal(bench, token)
+    await bench.house.authenticator.look_for_changes()
+
+    fewer = msgspec.structs.replace(user, roles=frozenset({"cashier"}))
+    await bench.store.directory.update_user(fewer)
+    bench.clock.step(seconds=1)
+    await bench.house.authenticator.look_for_changes()
+
+    assert bench.rooms.disconnected == [(None, user.id, 4403)]
+    who = await bench.house.authenticator.principal_for_token(token, bench.clock())
+    assert who.roles == {"cashier"}
+
+
+async def test_a_login_revoked_by_another_process_loses_its_socket_at_the_next_look(
+    bench: Bench,
+) -> None:
+    who = await bench.principal("nurse")
+
+    with bench.house.authenticator.connected(who):
+        await bench.store.directory.revoke_login(who.login_id, bench.clock())
+        await bench.house.authenticator.look_for_changes()
+
+    assert bench.rooms.disconnected == [(who.login_id, None, 4401)]
+
+
+async def test_a_socket_of_an_expired_login_is_cut_and_one_in_use_is_not(bench: Bench) -> None:
+    idle, busy = await bench.principal("nurse"), await bench.principal("cashier")
+    authenticator = bench.house.authenticator
+
+    with authenticator.connected(idle), authenticator.connected(busy):
+        bench.clock.step(hours=11.5)
+        authenticator.used(busy.login_id)
+        bench.clock.step(hours=1)
+        await authenticator.look_for_changes()
+
+    assert bench.rooms.disconnected == [(idle.login_id, None, 4401)]
+
+
+async def test_known_logins_are_bounded_and_those_with_sockets_stay() -> None:
+    few = msgspec.structs.replace(FAST, login_cache_entries=2)
+    async with open_bench(few) as bench:
+        first = await bench.principal("nurse")
+        with bench.house.authenticator.connected(first):
+            for username in ("cashier", "pharmacist", "doctor"):
+                await bench.principal(username)
+            bench.clock.step(hours=12)
+            await bench.house.authenticator.look_for_changes()
+
+    assert (first.login_id, None, 4401) in bench.rooms.disconnected
+    assert len(bench.rooms.disconnected) == 2
+
+
+async def test_a_browser_signs_in_by_cookie_from_our_own_page_only(bench: Bench) -> None:
+    await bench.add_user("nurse")
+    answer = await bench.http.post(
+        "/api/login", json={"username": "nurse", "password": PASSWORD},
+        headers={"origin": "http://fieldchart.test"},
+    )  # fmt: skip
+    cookie = {"cookie": f"fieldchart_session={answer.json()['token']}"}
+
+    read = await bench.http.get("/api/me", headers=cookie)
+    foreign = await bench.http.post(
+        "/api/logout", headers={**cookie, "origin": "http://evil.example"}
+    )
+    unnamed = await bench.http.post("/api/logout", headers=cookie)
+    own = await bench.http.post(
+        "/api/logout", headers={**cookie, "origin": "http://fieldchart.test"}
+    )
+
+    assert "HttpOnly" in answer.headers["set-cookie"]
+    assert [each.status_code for each in (read, foreign, unnamed, own)] == [200, 403, 403, 204]
+    assert "Max-Age=0" in own.headers["set-cookie"]
+
+
+async def test_signing_in_from_a_foreign_page_is_refused(bench: Bench) -> None:
+    await bench.add_user("nurse")
+
+    answer = await bench.http.post(
+        "/api/login", json={"username": "nurse", "password": PASSWORD},
+        headers={"origin": "http://evil.example"},
+    )  # fmt: skip
+
+    assert answer.status_code == 403
+
+
+async def test_no_log_line_and_no_metric_carries_a_name_or_a_token(bench: Bench) -> None:
+    await bench.add_user("nurse_amina")
+    token = await sign_in(bench, "nurse_amina")
+    await fail(bench, "nurse_amina")
+    who = await bench.house.authenticator.principal_for_token(token, bench.clock())
+    await bench.house.authenticator.log_out(who)
+
+    seen = bench.log.getvalue() + bench.house.metrics.render().decode()
+
+    assert "nurse_amina" not in seen
+    assert token not in seen
+
+
+def test_the_cookie_lives_as_long_as_the_login() -> None:
+    cookie = session_cookie("t" * 43, {"scheme": "http"}, Settings().login_max_seconds)
+
+    assert "Max-Age=2592000" in cookie
