@@ -16,6 +16,9 @@ __all__ = ["Connection", "Peer", "Transport"]
 
 TOO_SLOW = 4508
 
+FINAL_CODES = range(4400, 4500)
+"""Stock clients do not come back after these (contract, section 3)."""
+
 
 class Transport(Protocol):
     """The socket underneath: sends one message, or closes with a code."""
@@ -26,13 +29,17 @@ class Transport(Protocol):
 
 
 class Peer(Protocol):
-    """What a room needs of whoever is connected to it."""
+    """What a room needs of whoever is connected to it.
+
+    barred: it was closed for good (4400-4499): what it sent and was not judged yet counts no more.
+    """
 
     id: str
     principal: Principal
     session: Session
     speaks_extension: bool
     closing: bool
+    barred: bool
 
     def send(self, message: bytes) -> None: ...
 
@@ -57,6 +64,7 @@ class Connection:
         self.session = session
         self.speaks_extension = speaks_extension
         self.closing = False
+        self.barred = False
         self.close_code: int | None = None
         self._transport = transport
         self._max_messages = settings.send_queue_messages
@@ -81,6 +89,7 @@ class Connection:
         """Close after what is queued has gone out. The first code counts."""
         if not self.closing:
             self.closing, self.close_code, self._reason = True, code, reason
+            self.barred = code in FINAL_CODES
             self._nudge()
 
     def abandon(self, code: int, reason: str) -> None:

@@ -54,6 +54,7 @@ class Inbox:
         self._max_bytes = max_bytes
         self._filled: asyncio.Future[None] | None = None
         self._drained: deque[asyncio.Future[None]] = deque()
+        self._woken = False
         self.overflows = 0
 
     def __len__(self) -> int:
@@ -73,24 +74,37 @@ class Inbox:
         self.wake()
 
     def wake(self) -> None:
-        """Let the room's task look, e.g. because the room is to close."""
+        """Let the room's task look, e.g. because the room is to close; before it waits, too."""
+        self._woken = True
         if self._filled is not None and not self._filled.done():
             self._filled.set_result(None)
 
     async def take(self, most: int) -> list[Item]:
         """What has arrived, at most `most` items; empty after a bare `wake`."""
-        if not self._items:
+        if not self._items and not self._woken:
             self._filled = asyncio.get_running_loop().create_future()
             await self._filled
             self._filled = None
+        self._woken = False
         taken: list[Item] = []
         while self._items and len(taken) < most:
             item = self._items.popleft()
             if type(item) is Arrived:
                 self._bytes -= len(item.update)
             taken.append(item)
+        self._let_senders_go_on()
+        return taken
+
+    def empty(self) -> list[Item]:
+        """Everything that waits, for a room that takes no more."""
+        taken = list(self._items)
+        self._items.clear()
+        self._bytes = 0
+        self._let_senders_go_on()
+        return taken
+
+    def _let_senders_go_on(self) -> None:
         while self._drained:
             turn = self._drained.popleft()
             if not turn.done():
                 turn.set_result(None)
-        return taken

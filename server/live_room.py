@@ -88,6 +88,7 @@ class LiveRoom:
         self._log = log
         self._clock = clock
         self._leaving = False
+        self._ended = False
         self._dirty_presence: dict[int, AwarenessEntry] = {}
         self._snapshot_version = room.version
         summary = room.profile.summary
@@ -157,30 +158,34 @@ class LiveRoom:
                 elif self._leaving:
                     return
                 await self._snapshot_if_due()
-        except (StorageError, DocumentSuspect) as error:
-            self.failed = True
+        except BaseException as error:  # also cancellation: nobody may wait for a task that ended
+            self._fail(error)
+            if not isinstance(error, StorageError | DocumentSuspect):
+                raise
+        finally:
+            self._ended = True
+            self._refuse_waiting()
+
+    def _fail(self, error: BaseException) -> None:
+        """What the document shows may not be on disk: nobody may read it any more."""
+        self.failed = True
+        code = COME_BACK
+        if isinstance(error, StorageError | DocumentSuspect):
+            code = close_code_of(error)
             self._metrics.storage_failures.inc()
             self._log.error("room failed", record=self.record_id, error=type(error).__name__)
-            for peer in list(self.peers.values()):
-                peer.close(close_code_of(error), "The record is loaded again. Come back.")
-            await self._refuse_waiting()
-        finally:
-            if not self.failed and not self._leaving:  # cancelled, or a mistake of ours
-                self.failed = True
-                for peer in list(self.peers.values()):
-                    peer.close(COME_BACK, "The record is loaded again. Come back.")
-                await self._refuse_waiting()
+        for peer in list(self.peers.values()):
+            peer.close(code, "The record is loaded again. Come back.")
 
     def shut(self) -> None:
         """Let the task end once the inbox is empty."""
         self._leaving = True
         self.inbox.wake()
 
-    async def _refuse_waiting(self) -> None:
-        while len(self.inbox):
-            for item in await self.inbox.take(MOST_PER_TURN):
-                if isinstance(item, Ask) and not item.answer.done():
-                    item.answer.set_exception(RoomClosed())
+    def _refuse_waiting(self) -> None:
+        for item in self.inbox.empty():
+            if isinstance(item, Ask) and not item.answer.done():
+                item.answer.set_exception(RoomClosed())
 
     async def ask(self, work: Callable[[Batch], Awaitable[T]]) -> T:
         """Run `work` in the room's turn; answers when everything it proposed is durable.
@@ -191,6 +196,8 @@ class LiveRoom:
             raise RoomClosed
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         await self.inbox.put(Ask(work, answer))
+        if self._ended:
+            self._refuse_waiting()
         return await answer
 
     async def _turn(self, items: list[Item]) -> None:
@@ -236,7 +243,7 @@ class LiveRoom:
     async def _judge(self, item: Arrived, batch: Batch) -> None:
         peer = item.peer
         session = peer.session
-        if peer.closing:
+        if peer.barred:
             return
         try:
             if len(item.update) <= SMALL_FRAME_BYTES:

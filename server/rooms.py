@@ -93,8 +93,13 @@ class RoomHost:
         for room in list(self._rooms.values()):
             for peer in list(room.peers.values()):
                 peer.close(1012, "The server restarts. Come back.")
-        async with asyncio.timeout(self._settings.drain_seconds):
-            await asyncio.gather(*(self._unload(room) for room in list(self._rooms.values())))
+        try:
+            async with asyncio.timeout(self._settings.drain_seconds):
+                await asyncio.gather(*(self._unload(room) for room in list(self._rooms.values())))
+        except TimeoutError:
+            self._log.error("rooms did not drain in time", rooms=len(self._rooms))
+            for task in self._tasks.values():
+                task.cancel()
 
     async def _beat(self) -> None:
         while True:
@@ -142,6 +147,10 @@ class RoomHost:
             del self._rooms[room.record_id]
             self._tasks.pop(room.record_id, None)
             self._metrics.rooms_loaded.set(len(self._rooms))
+
+    def loaded(self) -> list[str]:
+        """The ids of the records in memory."""
+        return list(self._rooms)
 
     # -- opening -----------------------------------------------------------------------------------
 

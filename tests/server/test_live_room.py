@@ -1,0 +1,339 @@
+"""One live room: the order of effects, failures of storage, what each peer is told and when."""
+
+import asyncio
+
+import pytest
+
+from server.inbox import Arrived, SyncAsked
+from server.live_room import RoomClosed
+from storage.errors import StoreUnavailable
+from sync.structs import Kind, Struct
+from sync.update import encode_update
+from sync.wire import (
+    AwarenessMessage,
+    PermissionDenied,
+    Refused,
+    Saved,
+    SyncStep1,
+    SyncStep2,
+    UpdateMessage,
+)
+from tests.support.rooms import NOW, HeldStore, RecordingPeer, hosting, person, settled
+
+
+def kinds(peer: RecordingPeer) -> list[type]:
+    return [type(message) for message in peer.messages()]
+
+
+@pytest.mark.rule("KNOW-2")
+async def test_the_first_thing_a_peer_hears_is_the_question_what_it_has() -> None:
+    async with hosting(HeldStore()) as (host, record_id), host.opened(record_id) as room:
+        nurse = RecordingPeer(person("nurse"))
+
+        await nurse.sync(room)
+        await settled()
+
+        assert kinds(nurse) == [SyncStep1, SyncStep2, AwarenessMessage]
+
+
+async def test_nobody_hears_of_an_edit_before_it_is_stored() -> None:
+    store = HeldStore()
+    async with hosting(store) as (host, record_id), host.opened(record_id) as room:
+        nurse = RecordingPeer(person("nurse"), extension=True)
+        officer = RecordingPeer(person("clinical_officer"))
+        for peer in (nurse, officer):
+            await peer.sync(room)
+        await settled()
+        nurse.messages(), officer.messages()
+
+        store.held.free.clear()
+        nurse.map("vitals")["pulse"] = 72
+        await nurse.push(room)
+        late = RecordingPeer(person("nurse", "late"))
+        await late.sync(room)
+        await settled()
+
+        assert not nurse.frames
+        assert not officer.frames
+        assert kinds(late) == [SyncStep1]
+
+        store.held.free.set()
+        await settled()
+
+        assert nurse.messages() == [Saved(1, room.room.version)]
+        assert kinds(officer) == [UpdateMessage]
+        assert officer.map("vitals").to_py() == {"pulse": 72.0}
+        late.messages()
+        assert late.map("vitals").to_py() == {"pulse": 72.0}
+
+
+async def test_an_edit_that_storage_refuses_is_shown_to_nobody_and_the_room_is_loaded_again() -> (
+    None
+):
+    store = HeldStore()
+    async with hosting(store) as (host, record_id):
+        async with host.opened(record_id) as room:
+            nurse = RecordingPeer(person("nurse"), extension=True)
+            officer = RecordingPeer(person("clinical_officer"))
+            for peer in (nurse, officer):
+                await peer.sync(room)
+            await settled()
+            nurse.messages(), officer.messages()
+            store.held.failure = StoreUnavailable("The disk is full.")
+
+            nurse.map("vitals")["pulse"] = 72
+            await nurse.push(room)
+            await settled()
+
+            assert nurse.closed_with == officer.closed_with == 4503
+            assert not officer.frames
+            assert not nurse.frames
+        store.held.failure = None
+
+        view = await host.view(record_id)
+
+        assert view.fields["vitals"] == {}
+
+
+async def test_a_rest_call_that_waits_when_storage_fails_learns_of_it() -> None:
+    store = HeldStore()
+    async with hosting(store) as (host, record_id):
+        version = (await host.view(record_id)).version
+        store.held.failure = StoreUnavailable("The disk is full.")
+
+        with pytest.raises(StoreUnavailable):
+            await host.edit(person("nurse"), record_id, {"vitals.pulse": 72}, if_version=version)
+
+
+async def test_everything_that_waited_during_a_commit_becomes_one_commit_and_one_broadcast() -> (
+    None
+):
+    store = HeldStore()
+    async with hosting(store) as (host, record_id), host.opened(record_id) as room:
+        nurse, other = RecordingPeer(person("nurse")), RecordingPeer(person("nurse", "other"))
+        officer = RecordingPeer(person("clinical_officer"))
+        for peer in (nurse, other, officer):
+            await peer.sync(room)
+        await settled()
+        for peer in (nurse, other, officer):
+            peer.messages()
+        store.held.free.clear()
+        nurse.map("vitals")["pulse"] = 70
+        await nurse.push(room)
+        await settled()
+        for value in range(5):
+            nurse.map("vitals")["spo2"] = 90 + value
+            other.map("vitals")["systolic"] = 100 + value
+            await nurse.push(room)
+            await other.push(room)
+
+        store.held.free.set()
+        await settled()
+
+        assert [len(commit.rows) for commit in store.held.commits] == [1, 10]
+        assert kinds(officer) == [UpdateMessage, UpdateMessage]
+        assert officer.map("vitals").to_py() == {"pulse": 70.0, "spo2": 94.0, "systolic": 104.0}
+
+
+async def test_a_plain_peer_is_told_why_and_healed_and_an_extension_peer_gets_the_fields() -> None:
+    async with hosting(HeldStore()) as (host, record_id), host.opened(record_id) as room:
+        plain = RecordingPeer(person("nurse"))
+        rich = RecordingPeer(person("nurse", "rich"), extension=True)
+        for peer in (plain, rich):
+            await peer.sync(room)
+        await settled()
+        plain.messages(), rich.messages()
+
+        plain.map("vitals")["pulse"] = 7000
+        await plain.push(room)
+        await settled()
+        told = plain.messages()
+        rich.messages()
+        rich.map("triage")["category"] = "whatever"
+        await rich.push(room)
+        await settled()
+        refused, saved, update = rich.messages()
+
+        assert [type(message) for message in told] == [PermissionDenied, UpdateMessage]
+        assert plain.map("vitals").to_py() == {}
+        assert isinstance(refused, Refused)
+        assert refused.body["fields"][0]["field"] == "triage.category"  # type: ignore[index]
+        assert saved == Saved(1, room.room.version)
+        assert isinstance(update, UpdateMessage)
+        assert rich.map("triage").to_py() == {}
+
+
+async def test_a_malformed_update_ends_one_connection_and_harms_nobody_else() -> None:
+    async with hosting(HeldStore()) as (host, record_id), host.opened(record_id) as room:
+        bad, good = RecordingPeer(person("nurse", "bad")), RecordingPeer(person("nurse"))
+        for peer in (bad, good):
+            await peer.sync(room)
+
+        await room.inbox.put(Arrived(bad, b"\x01\x01\xff", False, NOW))
+        good.map("vitals")["pulse"] = 72
+        await good.push(room)
+        await settled()
+
+        assert bad.closed_with == 4400
+        assert not good.closing
+        assert room.room.document.section("vitals") == {"pulse": 72.0}
+
+
+@pytest.mark.rule("IDENT-1")
+async def test_a_frame_under_a_colleagues_client_id_is_kept_whole_and_ends_with_4409() -> None:
+    store = HeldStore()
+    async with hosting(store) as (host, record_id), host.opened(record_id) as room:
+        nurse, thief = RecordingPeer(person("nurse")), RecordingPeer(person("nurse", "thief"))
+        for peer in (nurse, thief):
+            await peer.sync(room)
+        nurse.map("vitals")["pulse"] = 72
+        await nurse.push(room)
+        await settled()
+        stolen = nurse.document.client_id
+        forged = encode_update(
+            {stolen: [Struct(stolen, 1, 1, Kind.ANY, (20,), None, None, "vitals", "spo2", True)]},
+            {},
+        )
+
+        await room.inbox.put(Arrived(thief, forged, False, NOW))
+        await settled()
+
+        assert thief.closed_with == 4409
+        assert not nurse.closing
+        refusals = await store.records.refusals(record_id)
+        assert [(r.rule, r.original) for r in refusals] == [("identity", forged)]
+        assert room.room.document.section("vitals") == {"pulse": 72.0}
+
+
+@pytest.mark.rule("PLACE-3")
+async def test_a_peer_whose_edits_hang_on_something_unknown_is_asked_and_then_sent_away() -> None:
+    async with hosting(HeldStore()) as (host, record_id), host.opened(record_id) as room:
+        nurse = RecordingPeer(person("nurse"))
+        await nurse.sync(room)
+        await settled()
+        nurse.messages()
+        gap = encode_update(
+            {5000: [Struct(5000, 7, 1, Kind.ANY, (72,), None, None, "vitals", "pulse", True)]}, {}
+        )
+
+        asked = []
+        for _ in range(3):
+            await room.inbox.put(Arrived(nurse, gap, False, NOW))
+            await settled()
+            asked.append(kinds(nurse))
+
+        assert asked == [[SyncStep1], [SyncStep1], []]
+        assert nurse.closed_with == 4409
+
+
+async def test_more_refusals_than_a_minute_allows_end_the_connection() -> None:
+    async with hosting(HeldStore()) as (host, record_id), host.opened(record_id) as room:
+        nurse = RecordingPeer(person("nurse"))
+        await nurse.sync(room)
+
+        for value in range(700):
+            nurse.map("diagnosis")[f"01ARZ3NDEKTSV4RRFF{value:08d}"] = {"text": "x"}
+        await nurse.push(room)
+        await settled()
+
+        assert nurse.closed_with == 4429
+
+
+async def test_a_disputed_critical_field_stands_in_the_record_itself() -> None:
+    async with hosting(HeldStore()) as (host, record_id), host.opened(record_id) as room:
+        one, two = RecordingPeer(person("nurse", "one")), RecordingPeer(person("nurse", "two"))
+        for peer in (one, two):
+            await peer.sync(room)
+        await settled()
+        one.messages(), two.messages()
+
+        one.map("vitals")["pulse"] = 96
+        two.map("vitals")["pulse"] = 60
+        await one.push(room)
+        await two.push(room)
+        await settled()
+        one.messages(), two.messages()
+
+        assert one.map("record")["disputed"] == ["vitals.pulse"]
+        assert one.map("vitals").to_py() == two.map("vitals").to_py() == {"pulse": 60.0}
+        view = await host.view(record_id)
+        assert view.disputed == ["vitals.pulse"]
+
+
+async def test_frames_of_a_peer_that_was_cut_are_not_judged_any_more() -> None:
+    async with hosting(HeldStore()) as (host, record_id), host.opened(record_id) as room:
+        nurse = RecordingPeer(person("nurse"))
+        await nurse.sync(room)
+        await settled()
+        nurse.map("vitals")["pulse"] = 72
+        await nurse.push(room)
+
+        host.disconnect(user_id=nurse.principal.user_id, code=4401, reason="Signed out.")
+        await settled()
+
+        assert room.room.document.section("vitals") == {}
+
+
+async def test_a_sender_waits_while_the_inbox_is_full() -> None:
+    store = HeldStore()
+    async with hosting(store, room_inbox_frames=4) as (host, record_id):
+        async with host.opened(record_id) as room:
+            nurse = RecordingPeer(person("nurse"))
+            await nurse.sync(room)
+            await settled()
+            store.held.free.clear()
+            for value in range(5):
+                nurse.map("vitals")["pulse"] = 60 + value
+            await nurse.push(room)
+            await settled()
+
+            for value in range(4):
+                nurse.map("vitals")["pulse"] = 70 + value
+            nurse.map("vitals")["pulse"] = 80
+            pushing = asyncio.ensure_future(nurse.push(room))
+            await settled()
+
+            assert not pushing.done()
+            store.held.free.set()
+            await pushing
+            await settled()
+            assert room.room.document.section("vitals") == {"pulse": 80.0}
+
+
+async def test_asking_a_room_that_has_left_says_so_instead_of_waiting_for_ever() -> None:
+    async with hosting(HeldStore()) as (host, record_id):
+        async with host.opened(record_id) as room:
+            pass
+        await host.unload_idle(10**9)
+
+        async def work(batch: object) -> None:
+            return None
+
+        with pytest.raises(RoomClosed):
+            await room.ask(work)
+
+
+async def test_a_room_that_is_to_leave_before_its_task_first_ran_still_leaves() -> None:
+    async with hosting(HeldStore()) as (host, record_id):
+        async with host.opened(record_id) as room:
+            pass
+
+        async with asyncio.timeout(5):
+            await host.unload_idle(10**9)
+
+        assert room.room.version > 0
+
+
+async def test_a_peer_that_asks_again_later_gets_just_what_it_lacks() -> None:
+    async with hosting(HeldStore()) as (host, record_id), host.opened(record_id) as room:
+        nurse = RecordingPeer(person("nurse"))
+        await nurse.sync(room)
+        await settled()
+        nurse.messages()
+
+        await room.inbox.put(SyncAsked(nurse, room.room.books.index.state_vector()))
+        await settled()
+        (answer,) = nurse.messages()
+
+        assert isinstance(answer, SyncStep2)
+        assert answer.update[:1] == b"\x00"
