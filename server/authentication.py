@@ -102,25 +102,32 @@ class Authenticator:
         user = await self._user_named(username)
         where = {"user_id": user.id if user else "", "device": device, "address": address}
         try:
-            self._throttle.begin(keys, now)
+            with self._throttle.trying(keys, now):
+                good = await self._check(user, password)
+                if good:
+                    self._throttle.forgive(keys)
+                else:
+                    self._throttle.failed(keys, now)
         except TooManyAttempts:
             self._metrics.logins["throttled"].inc()
             await self._audit("login", "denied", detail="throttled", **where)
             raise
-        usable = user if user is not None and not user.disabled else None
-        password = password if len(password) <= MAX_PASSWORD_CHARACTERS else ""
-        good = await self.passwords.verify(password, usable.password_hash if usable else None)
-        if usable is None or not good:
+        if user is None or not good:
             reason = "unknown user" if user is None else "disabled" if user.disabled else "password"
             self._metrics.logins["failure"].inc()
             await self._audit("login", "failure", detail=reason, **where)
             raise NotSignedIn("User name or password is wrong.")
-        token, login = _new_login(usable, device, address, now, self._settings.login_max_seconds)
+        token, login = _new_login(user, device, address, now, self._settings.login_max_seconds)
         await self._store.directory.add_login(login)
         await self._audit("login", "success", login_id=login.id, **where)
-        self._throttle.forgive(keys)
         self._metrics.logins["success"].inc()
-        return token, login, usable
+        return token, login, user
+
+    async def _check(self, user: User | None, password: str) -> bool:
+        """Whether this account opens with this password; the same work where there is none."""
+        usable = user if user is not None and not user.disabled else None
+        password = password if len(password) <= MAX_PASSWORD_CHARACTERS else ""
+        return await self.passwords.verify(password, usable.password_hash if usable else None)
 
     async def principal_for_token(self, token: str, now: datetime) -> Principal:
         """Who holds this token. Raises NotSignedIn: unknown, over, or the account is disabled."""

@@ -34,7 +34,7 @@ async def verify_all(
 ) -> tuple[list[str], int]:
     """Lines that say where something breaks, and how many records were checked.
 
-    Of each record: its hash chain, its replay, and that the newest snapshot shows what the rows show.
+    Of each record: its hash chain, its replay, and that the snapshot shows what the rows show.
     """
     policies = load_policies(settings.profiles)
     breaks: list[str] = []

@@ -1,4 +1,4 @@
-"""`fieldchart serve`: checks everything that can be checked, listens, drains, and closes the store."""
+"""`fieldchart serve`: checks what can be checked, listens, drains, and closes the store."""
 
 import asyncio
 import contextlib

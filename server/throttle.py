@@ -1,8 +1,9 @@
 """How long somebody who fails to sign in has to wait: pure counting over a bounded table."""
 
 import math
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from server.errors import TooManyAttempts
@@ -11,10 +12,11 @@ __all__ = ["Throttle"]
 
 
 class Throttle:
-    """Counts attempts by key; past `failures` each further one doubles the wait.
+    """Counts failures by key; from `failures` on each further one doubles the wait.
 
-    An attempt is counted before it is tried, so a hundred at once are no way around; success
-    forgives it. The table forgets whoever failed longest ago when it is full.
+    Many may try a key at once while it has few failures (a clinic signs in behind one address);
+    later ones go one at a time, so that a hundred at once are no way around the wait. The table
+    forgets whoever failed longest ago when it is full.
     """
 
     def __init__(
@@ -24,37 +26,54 @@ class Throttle:
         self._delay_seconds = delay_seconds
         self._delay_max_seconds = delay_max_seconds
         self._entries = entries
-        self._table: OrderedDict[str, tuple[int, datetime]] = OrderedDict()
+        self._failed: OrderedDict[str, tuple[int, datetime]] = OrderedDict()
+        self._trying: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        return len(self._table)
+        return len(self._failed)
 
-    def begin(self, keys: Sequence[str], now: datetime) -> None:
-        """Count one attempt for each key. Raises TooManyAttempts, and then counts none."""
+    @contextmanager
+    def trying(self, keys: Sequence[str], now: datetime) -> Iterator[None]:
+        """While one attempt is made under all of `keys`. Raises TooManyAttempts."""
         waits = [self._wait_s(key, now) for key in keys]
         if any(wait > 0 for wait in waits):
             raise TooManyAttempts(math.ceil(max(waits)))
+        self._trying.update(keys)
+        try:
+            yield
+        finally:
+            self._trying.subtract(keys)
+            for key in keys:
+                if not self._trying[key]:
+                    del self._trying[key]
+
+    def failed(self, keys: Sequence[str], now: datetime) -> None:
+        """Count a failure for each of `keys`."""
         for key in keys:
-            attempts = self._table[key][0] if key in self._table else 0
-            self._table[key] = (attempts + 1, now)
-            self._table.move_to_end(key)
-        while len(self._table) > self._entries:
-            self._table.popitem(last=False)
+            self._failed[key] = (self._count(key) + 1, now)
+            self._failed.move_to_end(key)
+        while len(self._failed) > self._entries:
+            self._failed.popitem(last=False)
 
     def forgive(self, keys: Sequence[str]) -> None:
-        """Forget the attempts of `keys`: one of them succeeded."""
+        """Forget the failures of `keys`: somebody succeeded."""
         for key in keys:
-            self._table.pop(key, None)
+            self._failed.pop(key, None)
+
+    def _count(self, key: str) -> int:
+        return self._failed[key][0] if key in self._failed else 0
 
     def _wait_s(self, key: str, now: datetime) -> float:
-        if key not in self._table:
+        if key not in self._failed:
             return 0.0
-        attempts, last = self._table[key]
+        count, last = self._failed[key]
         if now - last > timedelta(seconds=2 * self._delay_max_seconds):
-            del self._table[key]
+            del self._failed[key]
             return 0.0
-        if attempts < self._failures:
+        if count < self._failures:
             return 0.0
-        doublings = float(min(attempts - self._failures, 32))
+        if self._trying[key]:
+            return self._delay_seconds
+        doublings = float(min(count - self._failures, 32))
         delay = min(self._delay_seconds * 2**doublings, self._delay_max_seconds)
         return delay - (now - last).total_seconds()
