@@ -40,6 +40,9 @@ Clock = Callable[[], datetime]
 SIGNED_OUT = 4401
 NOT_ALLOWED = 4403
 
+READS_PER_ROUND = 8
+"""People whose log-ins one round re-reads; each costs half a millisecond of CPU."""
+
 Outcome = Literal["success", "denied", "failure"]
 
 
@@ -72,6 +75,7 @@ class Authenticator:
         )
         self._known = KnownLogins(settings.login_cache_entries)
         self._accounts: dict[str, User] = {}
+        self._last_reread = ""
 
     def attach(self, rooms: Rooms) -> None:
         """From now on the sockets of an ended log-in are cut in `rooms`."""
@@ -209,9 +213,13 @@ class Authenticator:
             self._forget_user(old.id, NOT_ALLOWED, "Your roles were changed.")
 
     async def _check_open_logins(self) -> None:
-        """Re-read log-ins with open sockets: another process may have revoked one."""
-        users = {known.principal.user_id for known in self._known.all() if known.sockets}
-        for user_id in users:
+        """Re-read log-ins with open sockets, a few people a round: who disables or revokes from the
+        command line also changes the account, which every round sees."""
+        users = sorted({known.principal.user_id for known in self._known.all() if known.sockets})
+        following = [user_id for user_id in users if user_id > self._last_reread]
+        chosen = (following + users)[: min(len(users), READS_PER_ROUND)]
+        for user_id in chosen:
+            self._last_reread = user_id
             for login in await self._store.directory.logins(user_id):
                 if login.revoked_at is not None and self._known.forget(login.id):
                     self._disconnect(login_id=login.id, code=SIGNED_OUT, reason="Signed out.")

@@ -1,6 +1,7 @@
 """Signing in, expiry, throttling, and cutting the sockets of ended log-ins, by a stepped clock."""
 
 import asyncio
+import contextlib
 
 import msgspec
 import pytest
@@ -362,3 +363,19 @@ def test_the_cookie_lives_as_long_as_the_login() -> None:
     cookie = session_cookie("t" * 43, {"scheme": "http"}, Settings().login_max_seconds)
 
     assert "Max-Age=2592000" in cookie
+
+
+async def test_of_many_people_everybodys_logins_are_read_again_in_turn(bench: Bench) -> None:
+    people = [await bench.principal(f"nurse{number}") for number in range(20)]
+    authenticator = bench.house.authenticator
+
+    with contextlib.ExitStack() as sockets:
+        for who in people:
+            sockets.enter_context(authenticator.connected(who))
+            await bench.store.directory.revoke_login(who.login_id, bench.clock())
+        for _ in range(3):
+            await authenticator.look_for_changes()
+
+    assert {login_id for login_id, _, _ in bench.rooms.disconnected} == {
+        who.login_id for who in people
+    }
