@@ -1,7 +1,8 @@
 """One socket on a record: its bounded outbox, its protocol state, and how it is closed.
 
-Sending never waits: a message goes into the outbox, a writer task empties it. A reader that leaves
-too much waiting is disconnected, never skipped: a skipped update would be a hole for ever.
+Sending never waits: a message is written at once where the socket takes it, else it goes into the
+outbox, which a writer task empties. A reader that leaves too much waiting is disconnected, never
+skipped: a skipped update would be a hole for ever.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from collections import deque
 from typing import Protocol
 
 from permissions.model import Principal
+from server.framing import WriteFrame, binary_frame
 from server.settings import Settings
 from sync.session import Session
 
@@ -21,7 +23,12 @@ FINAL_CODES = range(4400, 4500)
 
 
 class Transport(Protocol):
-    """The socket underneath: sends one message, or closes with a code."""
+    """The socket underneath: sends one message, or closes with a code.
+
+    write_frame: writes an encoded frame at once (server/framing.py); None where it cannot.
+    """
+
+    write_frame: WriteFrame | None
 
     async def send(self, message: bytes) -> None: ...
 
@@ -41,7 +48,7 @@ class Peer(Protocol):
     closing: bool
     barred: bool
 
-    def send(self, message: bytes) -> None: ...
+    def send(self, message: bytes, frame: bytes | None = None) -> None: ...
 
     def close(self, code: int, reason: str) -> None: ...
 
@@ -73,11 +80,22 @@ class Connection:
         self._bytes = 0
         self._reason = ""
         self._wake: asyncio.Future[None] | None = None
+        self._is_idle = False
 
-    def send(self, message: bytes) -> None:
-        """Queue one message; closes the connection with 4508 when too much waits already."""
+    def send(self, message: bytes, frame: bytes | None = None) -> None:
+        """Send one message, or queue it; closes the connection with 4508 when too much waits.
+
+        frame: the message as a WebSocket frame, encoded once for all who get it.
+        """
         if self.closing:
             return
+        write = self._transport.write_frame
+        if write is not None and self._is_idle:
+            try:
+                if write(frame if frame is not None else binary_frame(message)):
+                    return
+            except OSError:  # the peer is gone; its reading task ends the connection
+                return
         self._outbox.append(message)
         self._bytes += len(message)
         if len(self._outbox) > self._max_messages or self._bytes > self._max_bytes:
@@ -98,6 +116,7 @@ class Connection:
         self.close(code, reason)
 
     def _nudge(self) -> None:
+        self._is_idle = False
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
@@ -114,4 +133,5 @@ class Connection:
                 await transport.close(self.close_code or 1000, self._reason)
                 return
             self._wake = loop.create_future()
+            self._is_idle = True
             await self._wake

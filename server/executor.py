@@ -11,6 +11,7 @@ import msgspec
 
 from permissions.model import Principal
 from server.connection import Peer
+from server.framing import binary_frame
 from server.metrics import Metrics
 from storage.ports import Records
 from sync.effects import AuditEntry, Commit, Conflict, RecordFacts, Refusal, UpdateRow
@@ -138,7 +139,8 @@ def _sentence(refusal: Refusal) -> str:
 def _broadcast(batch: Batch, peers: Iterable[Peer]) -> None:
     if not batch.accepted:
         return
-    frames = _frames([accepted for accepted, _, _ in batch.accepted])
+    merged = _messages([accepted for accepted, _, _ in batch.accepted])
+    messages = [(message, binary_frame(message)) for message in merged]
     healed = {peer.id for _, peer, heal in batch.accepted if peer is not None and heal}
     authors = {None if peer is None else peer.id for _, peer, _ in batch.accepted}
     only = next(iter(authors)) if len(authors) == 1 else None
@@ -146,11 +148,11 @@ def _broadcast(batch: Batch, peers: Iterable[Peer]) -> None:
     for peer in peers:
         if peer.id == skipped:
             continue
-        for frame in frames:
-            peer.send(frame)
+        for message, frame in messages:
+            peer.send(message, frame)
 
 
-def _frames(accepted: Sequence[Accepted]) -> list[bytes]:
+def _messages(accepted: Sequence[Accepted]) -> list[bytes]:
     """The batch as few update messages: one, unless a pair must be deleted before an insertion."""
     if len(accepted) == 1 and not accepted[0].first:
         return [encode_update_message(accepted[0].row.update)]

@@ -16,6 +16,7 @@ from server.authentication import Clock
 from server.connection import Peer
 from server.executor import Batch, commit
 from server.facts import facts_of, facts_touched
+from server.framing import binary_frame
 from server.inbox import Arrived, Ask, Inbox, Item, SyncAsked
 from server.logs import Log
 from server.metrics import Metrics
@@ -133,9 +134,10 @@ class LiveRoom:
     def _flush_presence(self) -> None:
         entries, self._dirty_presence = list(self._dirty_presence.values()), {}
         if entries and self._synced:
-            frame = encode_awareness(entries)
+            message = encode_awareness(entries)
+            frame = binary_frame(message)
             for peer in self._synced.values():
-                peer.send(frame)
+                peer.send(message, frame)
 
     def heartbeat(self) -> None:
         """Renew the server's own presence: stock clients close when they hear nothing for 30 s."""

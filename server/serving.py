@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from permissions.policy import Policy
 from server.command_errors import CommandError
 from server.demo import make_demo_accounts, make_demo_records
+from server.framing import FramingProtocol
 from server.logs import configure_logs
 from server.profiles import load_policies
 from server.settings import Settings
@@ -117,7 +118,7 @@ def _uvicorn_settings(settings: Settings, application: ASGIApp) -> uvicorn.Confi
         application,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=FramingProtocol,
         ws_max_size=settings.ws_max_size_bytes,
         ws_per_message_deflate=False,  # 1.5 times the CPU, and CRDT bytes hardly shrink
         lifespan="on",

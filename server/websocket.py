@@ -15,6 +15,7 @@ from ulid import ULID
 from permissions.model import Principal
 from server.connection import Connection
 from server.credentials import subprotocol_from
+from server.framing import frame_writer
 from server.house import House
 from server.inbox import Arrived, SyncAsked
 from server.live_room import LiveRoom
@@ -46,7 +47,8 @@ MALFORMED, OVERLOADED = 4400, 4503
 class AsgiTransport:
     """An accepted ASGI WebSocket as a Transport. Sending on a closed socket is not an error."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.write_frame = frame_writer(scope)
         self._send = send
 
     async def accept(self, subprotocol: str | None) -> None:
@@ -74,7 +76,7 @@ class SyncEndpoint:
         if message["type"] != "websocket.connect":
             return
         subprotocol = subprotocol_from(scope)
-        transport = AsgiTransport(send)
+        transport = AsgiTransport(scope, send)
         await transport.accept(subprotocol)
         house = self._house
         try:

@@ -128,7 +128,7 @@ class RecordingPeer:
         if not self._applying:
             self.written.append(event.update)
 
-    def send(self, message: bytes) -> None:
+    def send(self, message: bytes, frame: bytes | None = None) -> None:
         if not self.closing:
             self.frames.append(message)
 
@@ -165,9 +165,7 @@ class RecordingPeer:
 
 
 @asynccontextmanager
-async def hosting(
-    store: MemoryStore, **settings: object
-) -> AsyncIterator[tuple[RoomHost, str]]:
+async def hosting(store: MemoryStore, **settings: object) -> AsyncIterator[tuple[RoomHost, str]]:
     """A running RoomHost and the id of a fresh outpatient record in it."""
     profile = load_profile(PROFILES / "outpatient.toml")
     policy = Policy(profile)
