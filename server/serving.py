@@ -29,6 +29,10 @@ __all__ = ["open_store", "serve_forever"]
 
 BACKLOG = 2048
 
+SWITCH_SECONDS = 0.0005
+"""How long the loop may keep the interpreter from the writer thread. At CPython's 5 ms a busy loop
+kept an append waiting for seconds (measured in storage/writer.py)."""
+
 
 def serve_forever(settings: Settings, *, demo: bool = False) -> None:
     """Serve until SIGTERM or SIGINT; what was acknowledged is on disk when this returns.
@@ -40,6 +44,7 @@ def serve_forever(settings: Settings, *, demo: bool = False) -> None:
             f"--demo has well-known passwords and listens on loopback only, not on {settings.host}"
         )
     policies = load_policies(settings.profiles)
+    sys.setswitchinterval(SWITCH_SECONDS)
     _check_tls(settings)
     _prepare_data(settings)
     listener = _bind(settings)

@@ -194,11 +194,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float,
         _meta(
             "ms",
-            "How long a commit waits for company; 0: the running commit is the window.",
+            "How long a commit waits for company: an fsync costs as much for one as for ten.",
             ge=0,
             le=100,
         ),
-    ] = 0.0
+    ] = 4.0
     commit_queue: Annotated[
         int, _meta("commits", "Commits that may wait for the writer; past it 4503.", ge=1)
     ] = 10_000

@@ -145,25 +145,22 @@ class Writer:
     def _gather(self, queued: collections.deque[_Waiting], idle_s: float | None) -> bool:
         """Take over what was handed in, waiting for something; True at the end of everything.
 
-        Raises queue.Empty when `idle_s` pass without anything.
+        One pause for the whole window, not a wait per arrival: each wake-up of this thread takes the
+        interpreter from the loop. Raises queue.Empty when `idle_s` pass without anything.
         """
-        until = time.monotonic() + self._settings.window_ms / 1000
-        while len(queued) < self._settings.max_group:
-            try:
-                turn = self._queue.get_nowait()
-            except queue.Empty:
-                left_s = until - time.monotonic()
-                if queued and left_s <= 0:
-                    return False
-                try:
-                    turn = self._queue.get(timeout=left_s if queued else idle_s)
-                except queue.Empty:
-                    if queued:
-                        return False
-                    raise
+        if not queued:
+            turn = self._queue.get(timeout=idle_s)
             if turn is None:
                 return True
             queued.extend(turn)
+        if self._settings.window_ms and len(queued) < self._settings.max_group:
+            time.sleep(self._settings.window_ms / 1000)
+        with contextlib.suppress(queue.Empty):
+            while len(queued) < self._settings.max_group:
+                turn = self._queue.get_nowait()
+                if turn is None:
+                    return True
+                queued.extend(turn)
         return False
 
     def _refuse_rest(self, queued: collections.deque[_Waiting]) -> None:
