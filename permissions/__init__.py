@@ -1,7 +1,6 @@
 """Who may do what to which field of a record, and why: profiles, principals, decisions."""
 
 from permissions.compilation import RESERVED_ROOTS
-from permissions.description import describe
 from permissions.entries import ENTRY_MARKS
 from permissions.errors import PermissionsError, Problem, ProfileError
 from permissions.fields import (
@@ -65,7 +64,6 @@ __all__ = [
     "Summary",
     "Threshold",
     "ValueRules",
-    "describe",
     "is_ulid",
     "load_profile",
     "parse_profile",

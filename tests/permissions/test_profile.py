@@ -1,14 +1,13 @@
-"""Look-ups in a profile, its description, and mistakes named by file, line and reason."""
+"""Look-ups in a profile and mistakes named by file, line and reason."""
 
 import contextlib
-import json
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permissions import PermissionsError, ProfileError, describe, load_profile, parse_profile
+from permissions import PermissionsError, ProfileError, load_profile, parse_profile
 from tests.permissions.builders import (
     ANTENATAL,
     SMALL,
@@ -87,40 +86,6 @@ def test_a_look_alike_key_is_no_field(key):
 )
 def test_a_key_that_is_no_ulid_is_no_entry(key):
     assert shipped("outpatient").field_at("diagnosis", key) is None
-
-
-def test_the_description_is_plain_json_and_says_what_this_user_may_write():
-    profile = shipped("outpatient")
-
-    described = json.loads(json.dumps(describe(profile, person("nurse"))))
-    writable = {one["name"] for one in described["sections"] if one["writable"]}
-
-    assert writable == {"vitals", "triage", "assessment", "safety", "comments"}
-    assert described["may_create"] is False
-    assert describe(profile, person("receptionist"))["may_create"] is True
-
-
-def test_the_description_says_what_is_writable_by_role_whatever_step_a_record_is_in():
-    profile = load_profile(ANTENATAL)
-
-    described = describe(profile, person("midwife"))
-
-    assert {one["name"] for one in described["sections"] if one["writable"]} == {
-        *("pregnancy", "examination", "treatments", "referrals", "comments")
-    }
-
-
-def test_the_description_leaves_out_what_the_user_may_not_read():
-    profile = load_profile(ANTENATAL)
-
-    def names(*roles):
-        sections = describe(profile, person(*roles))["sections"]
-        return {field["name"] for section in sections for field in section["fields"]}
-
-    assert "pregnancy.hiv_status" not in names("clerk")
-    assert "pregnancy.hiv_status" in names("midwife")
-    assert "pregnancy.hiv_status" in names("supervisor")
-    assert names() == set()
 
 
 @pytest.mark.parametrize(
