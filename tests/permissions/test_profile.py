@@ -12,7 +12,6 @@ from tests.permissions.builders import (
     ANTENATAL,
     SMALL,
     ULID,
-    person,
     shipped,
     small,
     small_text,
