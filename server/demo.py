@@ -24,8 +24,9 @@ Fields = Mapping[str, Json]
 
 
 class Stage(NamedTuple):
-    """What one role writes. entries: section and value; "$section" is the last entry made there."""
+    """What one role writes at a step; entries: section and value, "$section" the last one there."""
 
+    step: str
     role: str
     fields: Fields
     entries: Sequence[tuple[str, Mapping[str, str | int | float | bool]]] = ()
@@ -48,14 +49,17 @@ SAMPLES = (
     Sample("Placeholder", "Ezra", "1950-09-05", "male"),
     Sample("Fictitious", "Fatou", "2003-12-17", "female"),
     Sample("Invented", "Goran", "1962-07-08", "male"),
+    Sample("Sampleton", "Hana", "1988-04-25", "female"),
 )
 
 OUTPATIENT = (
     Stage(
+        "registration",
         "receptionist",
         {"contact.village": "Demoville", "contact.phone": "000-000", "payment.method": "cash"},
     ),
     Stage(
+        "triage",
         "nurse",
         {
             "vitals.systolic": 124,
@@ -71,6 +75,7 @@ OUTPATIENT = (
         (("safety", {"substance": "Demo allergen", "reaction": "rash", "severity": "mild"}),),
     ),
     Stage(
+        "consultation",
         "clinical_officer",
         {"diagnosis.plan": "Blood film, then decide. Demo text."},
         (
@@ -79,32 +84,40 @@ OUTPATIENT = (
         ),
     ),
     Stage(
+        "laboratory",
         "lab_tech",
         {"lab_status.state": "done", "lab_reports.report": "No parasites seen. Demo text."},
         (("lab_results", {"order": "$lab_orders", "value": "negative", "status": "final"}),),
     ),
     Stage(
+        "consultation",
         "clinical_officer",
         {},
         (("prescriptions", {"drug": "Demo tablets", "dose": "1", "frequency": "twice a day"}),),
     ),
     Stage(
+        "pharmacy",
         "pharmacist",
         {"dispensing_status.state": "dispensed"},
         (("dispensing", {"prescription": "$prescriptions", "product": "Demo tablets"}),),
     ),
     Stage(
+        "payment",
         "cashier",
         {"payment_status.state": "paid", "payment_status.balance": 0},
         (("receipts", {"amount": 25000, "currency": "KES", "method": "cash"}),),
     ),
+    Stage("discharge", "clinical_officer", {}),
 )
 
 EYE_SCREENING = (
     Stage(
-        "registration_staff", {"contact.village": "Demoville", "history.complaint": "Blur (demo)"}
+        "check_in",
+        "registration_staff",
+        {"contact.village": "Demoville", "history.complaint": "Blur (demo)"},
     ),
     Stage(
+        "visual_assessment",
         "vision_technician",
         {
             "visual_acuity.right_unaided": "6/12",
@@ -114,6 +127,7 @@ EYE_SCREENING = (
         (("pressure", {"eye": "right", "value": 16}), ("pressure", {"eye": "left", "value": 17})),
     ),
     Stage(
+        "doctor_diagnosis",
         "doctor",
         {
             "findings.lens": "Early opacity, right (demo)",
@@ -126,7 +140,11 @@ EYE_SCREENING = (
             ),
         ),
     ),
-    Stage("supervisor", {"quality.checked": True, "approval.decision": "approved"}),
+    Stage(
+        "supervisor_approval",
+        "supervisor",
+        {"quality.checked": True, "approval.decision": "approved"},
+    ),
 )
 
 STAGES: Mapping[str, Sequence[Stage]] = {
@@ -190,6 +208,7 @@ async def _make_record(
         for section, value in stage.entries:
             entry = {key: _resolved(one, last_entries) for key, one in value.items()}
             last_entries[section] = await rooms.add_entry(author, created.id, section, entry)
+    await rooms.stand_at(people[stages[-1].role], created.id, stages[-1].step)
 
 
 def _resolved(value: Json, last_entries: Mapping[str, str]) -> Json:

@@ -28,7 +28,7 @@ from sync.bounds import Bounds
 from sync.errors import DocumentSuspect, ForeignClientId, MalformedFrame
 from sync.frame import Frame
 from sync.presence import Presence
-from sync.replay import snapshot_of
+from sync.replay import snapshot_of, state_of
 from sync.room import Proposal, Room
 from sync.update import decode_steps, decode_update
 from sync.view import disputed_fields
@@ -333,6 +333,15 @@ class LiveRoom:
                 batch.add_facts(accepted, author, at)
         if batch.rows and (batch.conflicts or facts_touched(batch, self.room, self._shown)):
             batch.facts = facts_of(self.room, self._created_at, at)
+
+    def stand_at(self, step: str, author: Principal, at: datetime, batch: Batch) -> None:
+        """Write which step the record stands at. Raises ValueError for a step its profile lacks."""
+        if self.room.profile.step(step) is None:
+            raise ValueError("The profile has no such step.")
+        accepted = self.room.write_facts({"current_step": step}, author, at)
+        if accepted is not None:
+            self.room.state = state_of(self.room)
+            batch.add_facts(accepted, author, at)
 
     def _server_principal(self) -> Principal:
         return Principal(

@@ -65,6 +65,9 @@ class Rooms(Protocol):
     ) -> str:
         """The ULID of the new entry. Raises EditRefused, NotAllowed, RecordNotFound."""
 
+    async def stand_at(self, author: Principal, record_id: str, step: str) -> None:
+        """Let the record stand at a step of its profile. Raises RecordNotFound."""
+
     def disconnect(
         self, *, login_id: str | None = None, user_id: str | None = None, code: int, reason: str
     ) -> int:

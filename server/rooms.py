@@ -198,7 +198,9 @@ class RoomHost:
                 await asyncio.sleep(0)
         except (CorruptLog, DocumentSuspect) as error:
             self._log.error("record unreadable", record=record_id, error=type(error).__name__)
-            raise RecordUnreadable("The stored record does not replay; it was left alone.") from error
+            raise RecordUnreadable(
+                "The stored record does not replay; it was left alone."
+            ) from error
         return self._live(room, stored.head.facts.created_at)
 
     def _live(self, room: Room, created_at: datetime) -> LiveRoom:
@@ -290,6 +292,17 @@ class RoomHost:
         await self._store.records.create(record_id, self._first_commit(batch))
         return view_of(room, author)
 
+    async def stand_at(self, author: Principal, record_id: str, step: str) -> None:
+        """Let the record stand at a step, as a fact of the server's in `author`'s name (demo data)."""
+
+        def work(room: LiveRoom) -> Callable[[Batch], Awaitable[None]]:
+            async def stand(batch: Batch) -> None:
+                room.stand_at(step, author, self._clock(), batch)
+
+            return stand
+
+        await self._ask(record_id, work)
+
     def _first_commit(self, batch: Batch) -> Commit:
         assert batch.facts is not None, "a new record has facts"
         return batch.as_commit()
@@ -326,4 +339,3 @@ class RoomHost:
             except (RoomClosed, DocumentSuspect):
                 continue
         raise Overloaded("The record is being loaded again. Come back in a moment.")
-

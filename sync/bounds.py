@@ -10,7 +10,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
     max_frame_bytes: one WebSocket message; larger ones close with 4413 (contract, section 4).
     max_structs: structs of one update; the gate's work is linear in it.
-    max_delete_ranges: ranges of one delete set, for the same reason.
+    max_delete_ranges: ranges of one delete set. Wider, because a SyncStep2 repeats every deletion
+        its author has ever seen, and a busy narrative leaves thousands.
     max_nesting: containers inside containers of one value; pycrdt overflows its stack at about
         20,000, and a record needs three.
     max_value_bytes: one value of a field. Judged by the gate, which refuses the field with rule
@@ -32,7 +33,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
 
     max_frame_bytes: int = 4 * 1024 * 1024
     max_structs: int = 20_000
-    max_delete_ranges: int = 20_000
+    max_delete_ranges: int = 100_000
     max_nesting: int = 32
     max_value_bytes: int = 64 * 1024
     max_narrative_bytes: int = 1024 * 1024

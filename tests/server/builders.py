@@ -114,6 +114,10 @@ class DoubleRooms:
         self.views[record_id] = msgspec.structs.replace(view, version=view.version + 1)
         return entry_id
 
+    async def stand_at(self, author: Principal, record_id: str, step: str) -> None:
+        view = self.views[record_id]
+        self.views[record_id] = msgspec.structs.replace(view, current_step=step)
+
     def disconnect(
         self, *, login_id: str | None = None, user_id: str | None = None, code: int, reason: str
     ) -> int:
