@@ -16,7 +16,7 @@ BENCH_PACKAGES := $(patsubst %/package-lock.json,%/node_modules/.installed,\
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format bench bench-peers clean
+.PHONY: help setup run test check format docs bench bench-peers clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ check: $(VENV)/.synced ## formatting, lint, types, layers, documentation
 format: $(VENV)/.synced ## format the code and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.synced ## write the settings table and the output of README's tour anew
+	$(BIN)/python -m tests.test_docs
 
 bench: $(VENV)/.bench ## run the benchmarks
 	$(BIN)/python -m benchmarks
