@@ -25,6 +25,7 @@ from server.settings import Settings
 from storage.errors import StorageError
 from storage.ports import Records
 from sync.bounds import Bounds
+from sync.effects import Snapshot
 from sync.errors import DocumentSuspect, ForeignClientId, MalformedFrame
 from sync.frame import Frame
 from sync.presence import Presence
@@ -91,7 +92,9 @@ class LiveRoom:
         self._leaving = False
         self._ended = False
         self._dirty_presence: dict[int, AwarenessEntry] = {}
+        self.stored_version = room.version
         self._snapshot_version = room.version
+        self._is_saving = False
         summary = room.profile.summary
         self._shown = frozenset((*summary.title, *summary.search))
         self._desk_clients: dict[str, int] = {}
@@ -146,12 +149,21 @@ class LiveRoom:
 
     def _show_server(self) -> AwarenessEntry:
         step = self.room.state.current_step
-        return self.presence.show_server({"version": self.room.version, "step": step, "locks": {}})
+        state: dict[str, object] = {"version": self.stored_version, "step": step, "locks": {}}
+        return self.presence.show_server(state)
 
     # -- the task ----------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Serve the inbox until `shut`; a storage or document failure ends the room."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._serve(group)
+        finally:
+            self._ended = True
+            self._refuse_waiting()
+
+    async def _serve(self, group: asyncio.TaskGroup) -> None:
         try:
             while True:
                 items = await self.inbox.take(MOST_PER_TURN)
@@ -159,14 +171,11 @@ class LiveRoom:
                     await self._turn(items)
                 elif self._leaving:
                     return
-                await self._snapshot_if_due()
+                self._snapshot_if_due(group)
         except BaseException as error:  # also cancellation: nobody may wait for a task that ended
             self._fail(error)
             if not isinstance(error, StorageError | DocumentSuspect):
                 raise
-        finally:
-            self._ended = True
-            self._refuse_waiting()
 
     def _fail(self, error: BaseException) -> None:
         """What the document shows may not be on disk: nobody may read it any more."""
@@ -222,6 +231,7 @@ class LiveRoom:
                 if isinstance(item, Ask) and not item.answer.done():
                     item.answer.set_exception(error)
             raise
+        self.stored_version = self.room.version
         for answer, result, failure in answers:
             if answer.done():
                 continue
@@ -356,19 +366,30 @@ class LiveRoom:
             client = self._desk_clients[user_id] = fresh()
         return client
 
-    async def _snapshot_if_due(self) -> None:
-        if self.room.version - self._snapshot_version >= self._settings.snapshot_every_updates:
-            await self.save_snapshot()
+    def _snapshot_if_due(self, group: asyncio.TaskGroup) -> None:
+        due = self.room.version - self._snapshot_version >= self._settings.snapshot_every_updates
+        if due and not self._is_saving:
+            # Taken here, between two turns: later the document may show what is not on disk yet.
+            group.create_task(self._store(self._taken_snapshot()))
 
     async def save_snapshot(self) -> None:
-        """Store a snapshot of what is durable. A failure is counted; the log grows safely on."""
-        if self.room.version == self._snapshot_version or self.failed:
-            return
+        """Store a snapshot of the room as it stands, unless there is one; between turns only."""
+        if self.room.version != self._snapshot_version and not self.failed:
+            await self._store(self._taken_snapshot())
+
+    def _taken_snapshot(self) -> Snapshot:
         self._snapshot_version = self.room.version
+        return snapshot_of(self.room)
+
+    async def _store(self, snapshot: Snapshot) -> None:
+        """A failure is counted; the log grows safely on, and the next snapshot tries again."""
+        self._is_saving = True
         try:
-            await self._records.save_snapshot(self.record_id, snapshot_of(self.room))
+            await self._records.save_snapshot(self.record_id, snapshot)
         except StorageError as error:
             self._metrics.storage_failures.inc()
             self._log.warning(
                 "snapshot not saved", record=self.record_id, error=type(error).__name__
             )
+        finally:
+            self._is_saving = False
