@@ -5,16 +5,22 @@ Works on registers and values only; `room.py` writes the corrections. SPEC ARB-1
 
 import msgspec
 
-from permissions.model import Decision
 from sync.document import ABSENT, Absent
 from sync.effects import Conflict, ConflictValue
 from sync.fields import Place
 from sync.frame import Frame, Knowledge
-from sync.judgement import Hit, Touch
-from sync.registers import Register, Tail, Write
-from sync.structs import Id
+from sync.judgement import Clear, Hit, Touch
+from sync.registers import EVERYBODY, NOBODY, Register, Tail, Write, insert_in_order
+from sync.structs import Id, Struct
 
-__all__ = ["Arbitration", "arbitrate_clear", "arbitrate_writes", "describe_conflict", "note_correction"]
+__all__ = [
+    "Arbitration",
+    "arbitrate_clear",
+    "arbitrate_writes",
+    "cleared_tail",
+    "describe_conflict",
+    "note_correction",
+]
 
 
 class Arbitration(msgspec.Struct):
@@ -43,34 +49,36 @@ def arbitrate_writes(
     """
     outcome = Arbitration()
     last = touches[-1]
-    if last.write is not None and not last.write.cleared and _is_hit(last.last, hits):
+    if last.live and last.write is not None and _is_hit(last.last, hits):
         outcome.everyday = False
-        touches = [*touches[:-1], last._replace(write=_as_clear(last.write))]
+        touches = [*touches[:-1], _removed_by_author(last)]
     exact = True
     touched: set[Id] = set()
+    continued = {touch.origin for touch in touches}
     for touch in touches:
         basis = register.basis(touch.origin)
         at_tail = touch.origin == register.tail
         write = touch.write
+        if not touch.live and touch.last in continued:
+            write = None  # overwritten by its own author: what it said is gone, and it cleared nothing
         if write is not None and at_tail and register.follows(basis, write.login_id):
-            register.succeed(write)
+            register.succeed(write, touch.origin, live=touch.live)
             if write.written_at != frame.written_at:
                 outcome.everyday = False
             continue
         outcome.everyday = False
         exact = exact and at_tail
-        if write is not None and not at_tail and _was_overwritten(register, write, frame.knowledge):
-            write = None
+        after = _insert(register, touch, basis, frame, version)
+        if write is not None and not touch.live and _any_known(after, frame.knowledge):
+            write = None  # it was overwritten at its author's, not cleared by them
         if write is None:
             register.alias(touch.last, basis)
-            register.advance(touch.last, version, basis, register.value_before(basis))
         elif register.follows(basis, write.login_id):
-            register.succeed(write)
+            register.standing = write
         else:
             register.contend(basis, write)
             touched.discard(basis)  # type: ignore[arg-type] # None is never in the set
             touched.add(write.id)
-            register.advance(write.id, version, write.id, write.value)
     if touched:
         outcome.changed_conflict = register.settle(touched)
     elif register.conflict_id is not None:
@@ -79,64 +87,69 @@ def arbitrate_writes(
     return outcome
 
 
-def arbitrate_clear(
-    register: Register, hits: list[Hit], decision: Decision, frame: Frame, version: int
-) -> tuple[Arbitration, bool]:
-    """Let a deletion without a write take part; returns the outcome and whether it counts at all.
+def cleared_tail(
+    register: Register, hits: list[Hit], touches: list[Touch], knowledge: Knowledge, user_id: str
+) -> Tail | None:
+    """What the author of these deletions cleared: the struct that came last in what they knew.
 
-    A deletion counts if it removes what its author had before them: the last struct of the chain
-    that they knew. Anything else in a delete set is an echo of older deletions. SPEC ARB-6, ARB-7.
+    Anything else in a delete set is an echo of older deletions or how Yjs encodes overwriting; so
+    is a deletion of what came deleted, and one that was judged before. touches: the author's own,
+    all without content. SPEC ARB-6.
     """
+    trail = register.trail
+    if touches:
+        trail = trail.copy()
+        for touch in touches:
+            insert_in_order(trail, Tail(touch.last, -1, touch.origin, None, None, NOBODY))
+    for tail in reversed(trail):
+        hit = _is_hit(tail.id, hits)
+        if hit or tail.version < 0 or knowledge.knows(tail.id, tail.version):
+            fresh = hit and tail.live in (EVERYBODY, user_id) and user_id not in tail.cleared_by
+            return tail if fresh else None
+    return None
+
+
+def arbitrate_clear(
+    register: Register, clear: Clear, frame: Frame, version: int
+) -> Arbitration:
+    """Let a deletion of what the key showed take part. SPEC ARB-6 to ARB-8."""
     outcome = Arbitration(everyday=False)
-    seen = _last_seen(register, hits, frame.knowledge)
-    if seen is None or not _is_hit(seen.id, hits):
-        return outcome, False
-    standing = register.standing
-    showing = standing is not None and not standing.cleared
-    if not decision.allowed:
-        if register.tail == seen.id and showing:
-            outcome.correct, outcome.correction = True, _value(register)
-        return outcome, True
-    basis = register.basis(seen.id)
-    author = frame.author
-    write = Write(
-        seen.id, author.user_id, decision.role, author.login_id, author.device,
-        frame.written_at, frame.received_at, version, None, True,
-    )  # fmt: skip
-    if standing is None or (register.follows(basis, author.login_id) and not showing):
-        return outcome, False
-    if register.follows(basis, author.login_id):
-        register.standing = write
-        register.cleared_of = basis
-        outcome.cleared = True
-    else:
-        assert basis is not None, "a struct that was shown stands for a write"
-        write = msgspec.structs.replace(write, id=basis)
-        if any(head.id == basis and head.cleared for head in register.contenders):
-            return outcome, False
-        register.contend(basis, write)
-        outcome.changed_conflict = register.settle({basis})
+    tail, author, standing = clear.tail, frame.author, register.standing
+    register.note_cleared(tail.id, author.user_id)
+    if clear.decision.allowed and standing is not None:
+        basis = register.basis(tail.id)
+        write = Write(
+            (0, version), author.user_id, clear.decision.role, author.login_id, author.device,
+            frame.written_at, frame.received_at, version, None, True, basis,
+        )  # fmt: skip
+        if not register.follows(basis, author.login_id):
+            register.contend(basis, write)
+            outcome.changed_conflict = register.settle({write.id})
+        elif not standing.cleared:
+            register.standing = write
         outcome.cleared = register.standing is write
-        if outcome.cleared:
-            register.cleared_of = basis
-        elif register.tail != seen.id:
-            return outcome, True
-    outcome.changed_conflict = outcome.changed_conflict or register.conflict_id is not None
-    outcome.correct, outcome.correction = True, _value(register)
-    return outcome, True
+        outcome.changed_conflict = outcome.changed_conflict or register.conflict_id is not None
+    if outcome.cleared or register.tail == tail.id:
+        outcome.correct, outcome.correction = True, _value(register)
+    return outcome
 
 
-def note_correction(register: Register, struct_id: Id, version: int, cleared: bool) -> None:
-    """The server wrote `struct_id` over the key: it stands for the standing write (SPEC ARB-8)."""
+def note_correction(register: Register, struct: Struct, version: int, cleared: bool) -> None:
+    """The server wrote `struct` over the key: it stands for the standing write (SPEC ARB-3)."""
     standing = register.standing
     if cleared and standing is not None:
         # A clear by deletion has no struct of its own: its tombstone becomes its id, so that
         # whoever writes next shows whether they had seen it.
-        register.standing = standing = msgspec.structs.replace(standing, id=struct_id)
+        register.standing = standing = msgspec.structs.replace(
+            standing, id=(struct.client, struct.clock)
+        )
+    struct_id = (struct.client, struct.clock)
     shows = None if standing is None else standing.id
     if shows != struct_id:
         register.alias(struct_id, shows)
-    register.advance(struct_id, version, shows, None if standing is None else standing.value)
+    value = None if standing is None else standing.value
+    live = NOBODY if standing is None or standing.cleared else EVERYBODY
+    register.advance(Tail(struct_id, version, struct.origin, shows, value, live))
 
 
 def describe_conflict(register: Register, place: Place, conflict_id: str) -> Conflict:
@@ -179,19 +192,23 @@ def _value(register: Register) -> object | Absent:
     return ABSENT if standing is None or standing.cleared else standing.value
 
 
-def _was_overwritten(register: Register, write: Write, knowledge: Knowledge) -> bool:
-    """Whether a write without content was overwritten at its author's, not cleared by them."""
-    if not write.cleared or not register.trail:
-        return False
-    tail = register.trail[-1]
-    return knowledge.knows(tail.id, tail.version)
+def _insert(
+    register: Register, touch: Touch, basis: Id | None, frame: Frame, version: int
+) -> list[Tail]:
+    write, live = touch.write, NOBODY
+    if write is not None:
+        shows, value = write.id, write.value
+        live = EVERYBODY if touch.live else NOBODY
+    else:
+        shows, value = basis, register.value_before(basis)
+        standing = register.standing
+        if touch.live and standing is not None and not standing.cleared:
+            live = frame.author.user_id
+    return register.insert(Tail(touch.last, version, touch.origin, shows, value, live))
 
 
-def _last_seen(register: Register, hits: list[Hit], knowledge: Knowledge) -> Tail | None:
-    for tail in reversed(register.trail):
-        if knowledge.knows(tail.id, tail.version) or _is_hit(tail.id, hits):
-            return tail
-    return None
+def _any_known(tails: list[Tail], knowledge: Knowledge) -> bool:
+    return any(knowledge.knows(tail.id, tail.version) for tail in tails)
 
 
 def _is_hit(struct_id: Id, hits: list[Hit]) -> bool:
@@ -199,8 +216,11 @@ def _is_hit(struct_id: Id, hits: list[Hit]) -> bool:
     return any(hit.client == client and hit.start <= clock < hit.end for hit in hits)
 
 
-def _as_clear(write: Write) -> Write:
-    return msgspec.structs.replace(write, value=None, cleared=True)
+def _removed_by_author(touch: Touch) -> Touch:
+    """A write that its author removed in the same update, content and all."""
+    assert touch.write is not None, "only writes are removed"
+    write = msgspec.structs.replace(touch.write, value=None, cleared=True)
+    return touch._replace(write=write, live=False)
 
 
 def _json(value: object) -> str:

@@ -119,7 +119,8 @@ class Books:
             if struct.client >= RESERVED_CLIENT_IDS:
                 self.owners.setdefault(struct.client, row.author)
                 if place.kind == "keyed" and place not in annotated:
-                    self.register(place).succeed(row.write(struct))
+                    live = struct.kind == Kind.ANY
+                    self.register(place).succeed(row.write(struct), struct.origin, live=live)
         for register in annotations.registers:
             self.registers[self.places.at(register.root, register.key)] = register
         for copy in annotations.copies:
@@ -128,21 +129,25 @@ class Books:
     # -- snapshots -------------------------------------------------------------------------------
 
     def encode(self) -> bytes:
-        """msgpack; `decode` gives the same books."""
+        """msgpack; `decode` gives the same books. Equal books give equal bytes."""
         numbers: dict[Place, int] = {VOID: 0}
         runs = []
-        for client, (starts, places, end) in self.index.export().items():
+        for client, (starts, places, end) in sorted(self.index.export().items()):
             run_places = [numbers.setdefault(place, len(numbers)) for place in places]
             runs.append((client, starts, run_places, end))
         pages = _Pages(
             [(place.root, place.key) for place in numbers],
             runs,
-            [(client, r.starts, r.ends) for client, r in self.index.deleted.items()],
-            [(client, sorted(clocks)) for client, clocks in self.index.pairs.items()],
-            self.owners,
-            [copy for of_client in self.copies.values() for copy in of_client.values()],
-            self.text_units,
-            list(self.registers.values()),
+            [(client, r.starts, r.ends) for client, r in sorted(self.index.deleted.items())],
+            [(client, sorted(clocks)) for client, clocks in sorted(self.index.pairs.items())],
+            dict(sorted(self.owners.items())),
+            [
+                of_client[clock]
+                for _, of_client in sorted(self.copies.items())
+                for clock in sorted(of_client)
+            ],
+            dict(sorted(self.text_units.items())),
+            sorted(self.registers.values(), key=lambda register: (register.root, register.key)),
         )
         return _ENCODE.encode(pages)
 

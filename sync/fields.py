@@ -7,7 +7,7 @@ SPEC PLACE-1 to PLACE-4.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Literal
 
 import msgspec
@@ -47,13 +47,18 @@ VOID = Place("void", "", None, None)
 
 
 class Places:
-    """The interned places of one record."""
+    """The interned places of one record.
 
-    __slots__ = ("_known", "_profile")
+    Keys that peers make up (entries, server facts) are kept only once something stands there, so that
+    refused names take no memory.
+    """
+
+    __slots__ = ("_known", "_new", "_profile")
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._known: dict[tuple[str, str | None], Place] = {}
+        self._new: list[Place] = []
 
     def at(self, root: str, key: str | None) -> Place:
         """The place under a root name and map key; VOID where the profile declares none."""
@@ -65,16 +70,23 @@ class Places:
             if key is None:
                 return VOID
             place = Place("server", root, key, None)
+            self._new.append(place)
         else:
             field = self._profile.field_at(root, key)
             if field is None:
                 return VOID
             place = Place("text" if key is None else "keyed", root, key, field)
-        return self._known.setdefault((root, key), place)
+            if field.kind == "entry":
+                self._new.append(place)
+        self._known[root, key] = place
+        return place
 
-    def forget(self, place: Place) -> None:
-        """Drop a place that a refused struct named first, so that refused names take no memory."""
-        self._known.pop((place.root, place.key), None)
+    def forget_unused(self, used: Container[Place]) -> None:
+        """Drop the places that were asked for first since the last call and are not in use."""
+        for place in self._new:
+            if place not in used:
+                del self._known[place.root, place.key]
+        self._new.clear()
 
 
 class RangeSet:
@@ -158,7 +170,8 @@ class FieldIndex:
             return None
         if clock >= starts[-1]:
             return runs.places[-1]
-        return runs.places[bisect_right(starts, clock) - 1]
+        at = bisect_right(starts, clock)
+        return runs.places[at - 1] if at else None
 
     def begin(self, client: int, clock: int) -> None:
         """Let `client` start at `clock`: for a draft that continues another index."""

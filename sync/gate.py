@@ -12,9 +12,10 @@ import msgspec
 
 from permissions.model import Decision, Operation, RecordState, Rule
 from permissions.policy import Policy
+from sync.arbiter import cleared_tail
 from sync.fields import VOID, Place, RangeSet
-from sync.frame import Frame
-from sync.judgement import Hit, Judgement, Restore, Touch
+from sync.frame import Frame, WrittenTimes
+from sync.judgement import Clear, Hit, Judgement, Restore, Touch
 from sync.placement import STEP, Placed, Placement
 from sync.registers import Register, Write
 from sync.structs import Id, Kind, Struct
@@ -49,7 +50,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_value_bytes: int = 64 * 1024
 
 
-class RecordView(Protocol):
+class PairIndex(Protocol):
+    """Knows where surrogate pairs are."""
+
+    def is_pair_start(self, client: int, clock: int) -> bool: ...
+
+
+class RecordView(PairIndex, Protocol):
     """What the gate reads of a room."""
 
     policy: Policy
@@ -63,13 +70,9 @@ class RecordView(Protocol):
 
     def place_of(self, struct_id: Id) -> Place | None: ...
 
-    def is_pair_start(self, client: int, clock: int) -> bool: ...
-
     def is_deleted(self, struct_id: Id) -> bool: ...
 
     def live_parts(self, client: int, start: int, end: int) -> list[tuple[int, int]]: ...
-
-    def forget_place(self, place: Place) -> None: ...
 
     def known_runs(self, client: int, start: int, end: int) -> list[tuple[int, int, Place]]: ...
 
@@ -91,6 +94,7 @@ def judge(
             bench.judge_delete(client, clock, clock + length)
             if not at % STEP:
                 yield
+    bench.judge_clears()
     return bench.judgement
 
 
@@ -105,11 +109,13 @@ class _Bench:
         self.placement = placement
         self.version = version
         self.judgement = Judgement()
+        self.times = WrittenTimes(frame)
         self.added_units: dict[str, int] = {}
         self.added_entries: set[Place] = set()
         self.branches: dict[Place, set[tuple[int, Id | None]]] = {}
-        self.seen_text: set[tuple[int, Id | None, Id | None]] = set()
+        self.seen_text: set[tuple[Place, int, Id | None, Id | None]] = set()
         self.void_ranges: dict[int, RangeSet] = {}
+        self.restored: dict[int, RangeSet] = {}
         self.many = len(placement.placed) > 1
 
     # -- structs ---------------------------------------------------------------------------------
@@ -155,7 +161,6 @@ class _Bench:
         if operation is Operation.ADD:
             # Nobody has seen this key: neither it nor what follows on it travels (SPEC GATE-6).
             self._void(struct, decision.rule, place.name, decision)
-            self.record.forget_place(place)
             return
         self._blank(struct, place, decision)
 
@@ -176,7 +181,8 @@ class _Bench:
         self._keep(struct, place)
         if place.field is not None and place.field.kind == "entry":
             self.added_entries.add(place)
-        self._touch(struct, place, self._write(struct, role, value, value is None))
+        self._touch(struct, place, self._write(struct, role, value, value is None), live=True)
+        self.judgement.changed[place.name] = None
 
     def _judge_overwritten(self, struct: Struct, place: Place) -> None:
         """A write whose content is gone: overwritten or removed before it was ever sent."""
@@ -195,7 +201,7 @@ class _Bench:
     def _write(self, struct: Struct, role: str, value: object, cleared: bool) -> Write:
         frame, author = self.frame, self.frame.author
         clock = struct.end - 1
-        at = frame.written_at if not frame.journal else frame.time_of(struct.client, clock)
+        at = self.times.of(struct.client, clock)
         return Write(
             (struct.client, clock), author.user_id, role, author.login_id, author.device,
             at, frame.received_at, self.version, value, cleared,
@@ -216,17 +222,19 @@ class _Bench:
         field = place.field
         assert field is not None, "text places have a field"
         if self.many:
-            anchor = (struct.client, struct.origin, struct.right_origin)
+            anchor = (place, struct.client, struct.origin, struct.right_origin)
             if anchor in self.seen_text:
                 self._void(struct, Rule.HISTORY, place.name)
                 return
             self.seen_text.add(anchor)
         split = self._split_pair(struct)
-        if split is not None and not self.placement.draft.place_of(split):
-            split = self._still_whole(split)
-        elif split is not None:
+        if split is not None and self.placement.draft.place_of(split) is not None:
+            # Both came in one update: no transaction of its own can delete the pair before.
+            self.judgement.delete(split[0], split[1], 2)
             self._void(struct, Rule.HISTORY, place.name)
             return
+        if split is not None:
+            split = self._still_whole(split)
         if struct.kind == Kind.DELETED:
             self._keep(struct, place)
             decision = None
@@ -238,13 +246,14 @@ class _Bench:
                 decision = self._bad_text(struct, place, decision)
             if decision.allowed:
                 self.judgement.role = decision.role
+                self.judgement.changed[place.name] = None
                 self._keep(struct, place)
             else:
                 self._blank(struct, place, decision)
         if split is not None:
             self.judgement.splits.append(split)
-            if decision is None or not decision.allowed:
-                self.judgement.restores.append(Restore(place, split[0], split[1], split[1] + 2))
+            if decision is None or not decision.allowed or not self._may_delete(place).allowed:
+                self._restore(place, split[0], split[1], split[1] + 2)
 
     def _bad_text(self, struct: Struct, place: Place, allowed: Decision) -> Decision:
         if struct.kind != Kind.STRING:
@@ -300,7 +309,7 @@ class _Bench:
         self.judgement.delete(struct.client, struct.clock, struct.length)
         self.judgement.refuse(place.name, decision, struct)
         if place.kind != "text":
-            self._touch(struct, place, None)
+            self._touch(struct, place, None, live=True)
 
     def _void(
         self, struct: Struct, rule: Rule | None, name: str, decision: Decision | None = None
@@ -323,11 +332,13 @@ class _Bench:
                     return True
         return False
 
-    def _touch(self, struct: Struct, place: Place, write: Write | None) -> None:
+    def _touch(
+        self, struct: Struct, place: Place, write: Write | None, *, live: bool = False
+    ) -> None:
         if write is not None:
             self.judgement.role = write.role
         self.judgement.touches.setdefault(place, []).append(
-            Touch((struct.client, struct.end - 1), struct.origin, write)
+            Touch((struct.client, struct.end - 1), struct.origin, write, live)
         )
 
     # -- deletions -------------------------------------------------------------------------------
@@ -340,10 +351,9 @@ class _Bench:
                 self.judgement.hits.setdefault(place, []).append(Hit(client, first, last))
         for first, last, place in self.placement.draft.runs(client, start, end):
             if place.kind == "text":
-                decision = self._may_delete(place)
-                if decision.allowed:
-                    self.judgement.role = self.judgement.role or decision.role
-                    self.judgement.delete(client, first, last - first)
+                # Nobody else has seen it yet: taking one's own text back needs no permission.
+                first, last = self._widened(self.placement.draft, client, first, last)
+                self.judgement.delete(client, first, last - first)
             elif place is not VOID:
                 self.judgement.hits.setdefault(place, []).append(Hit(client, first, last))
 
@@ -353,24 +363,63 @@ class _Bench:
         )
 
     def _judge_text_delete(self, place: Place, client: int, start: int, end: int) -> None:
-        # Yrs cannot cut a surrogate pair: a range that would is widened to the whole pair (F7).
-        if self.record.is_pair_start(client, start - 1):
-            start -= 1
-        if self.record.is_pair_start(client, end - 1):
-            end += 1
+        start, end = self._widened(self.record, client, start, end)
         decision = self._may_delete(place)
         parts = self.record.live_parts(client, start, end)
-        copied = [p for p in [(start, end)] if len(parts) != 1 or parts[0] != p]
-        for first, last in copied:
-            if decision.allowed:
-                self.judgement.removed_originals.append(Hit(client, first, last))
+        if decision.allowed and parts != [(start, end)]:
+            self.judgement.removed_originals.append(Hit(client, start, end))
         for first, last in parts:
             if decision.allowed:
                 self.judgement.role = self.judgement.role or decision.role
+                self.judgement.changed[place.name] = None
                 self.judgement.delete(client, first, last - first)
             else:
                 self.judgement.refuse(place.name, decision, None)
-                self.judgement.restores.append(Restore(place, client, first, last))
+                self._restore(place, client, first, last)
+
+    def _widened(self, pairs: PairIndex, client: int, start: int, end: int) -> tuple[int, int]:
+        """The range with whole surrogate pairs: Yrs cannot cut one (F7). SPEC GATE-12."""
+        first = start - 1 if pairs.is_pair_start(client, start - 1) else start
+        last = end + 1 if pairs.is_pair_start(client, end - 1) else end
+        if (first, last) != (start, end):
+            self.judgement.widened = True
+        return first, last
+
+    def _restore(self, place: Place, client: int, start: int, end: int) -> None:
+        """Have these clocks put back, each once."""
+        ranges = self.restored.setdefault(client, RangeSet())
+        for first, last in list(ranges.missing(start, end)):
+            ranges.add(first, last)
+            self.judgement.restores.append(Restore(place, client, first, last))
+
+    def judge_clears(self) -> None:
+        """Judge the deletions that clear a key; most are how Yjs encodes overwriting, or echoes."""
+        judgement, author = self.judgement, self.frame.author
+        for place, hits in judgement.hits.items():
+            touches = judgement.touches.get(place, [])
+            register = self.record.registers.get(place)
+            if register is None or any(touch.live for touch in touches):
+                continue
+            tail = cleared_tail(register, hits, touches, self.frame.knowledge, author.user_id)
+            if tail is None:
+                continue
+            decision = self._may_clear(place)
+            if not decision.allowed and tail.live == author.user_id:
+                continue  # they take back what was refused anyway
+            judgement.clears[place] = Clear(tail, decision)
+            if decision.allowed:
+                judgement.role = judgement.role or decision.role
+                judgement.changed[place.name] = None
+            else:
+                judgement.refuse(place.name, decision, None)
+
+    def _may_clear(self, place: Place) -> Decision:
+        if place.field is None:
+            return SERVER_OWNED
+        operation = Operation.CHANGE if place.field.kind == "entry" else Operation.DELETE
+        return self.record.policy.decide(
+            self.frame.author, operation, place.field, self.record.state
+        )
 
 
 def _with_key_bit(struct: Struct, keyed: bool) -> Struct:

@@ -52,13 +52,26 @@ def _units(held: list[Struct], start: int, end: int) -> list[tuple[int, int, str
     for struct in held:
         if struct.end <= start or struct.clock >= end or struct.kind != Kind.STRING:
             continue
-        clock = struct.clock
-        for character in str(struct.content):
+        clock = max(start, struct.clock)
+        for character in _part(str(struct.content), clock - struct.clock, end - struct.clock):
             width = 2 if character > "\uffff" else 1
-            if start <= clock and clock + width <= end:
-                units.append((clock, clock + width, character, clock + width < struct.end))
+            units.append((clock, clock + width, character, clock + width < struct.end))
             clock += width
     return units
+
+
+def _part(text: str, start: int, end: int) -> str:
+    """The characters between two UTF-16 offsets; a pair that is cut in half counts as torn."""
+    if text.isascii():
+        return text[start:end]
+    return text.encode("utf-16-le")[2 * start : 2 * end].decode("utf-16-le", "replace")
+
+
+def _copies_in(of_client: dict[int, Copy], start: int, end: int) -> list[Copy]:
+    """The copies of originals in [start, end): work is bounded by the shorter of range and copies."""
+    if end - start < len(of_client):
+        return [of_client[clock] for clock in range(start, end) if clock in of_client]
+    return [copy for copy in of_client.values() if start <= copy.clock < end]
 
 
 def succeeding_copies(books: Books, removed: list[Hit], knowledge: Knowledge) -> list[Copy]:
@@ -71,7 +84,7 @@ def succeeding_copies(books: Books, removed: list[Hit], knowledge: Knowledge) ->
         of_client = books.copies.get(hit.client)
         if not of_client:
             continue
-        for copy in [c for c in of_client.values() if hit.start <= c.clock < hit.end]:
+        for copy in _copies_in(of_client, hit.start, hit.end):
             current: Copy | None = copy
             while current is not None and not knowledge.knows(
                 (current.server, current.copy_clock), current.version

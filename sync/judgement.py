@@ -6,10 +6,12 @@ import msgspec
 
 from permissions.model import Decision, Rule
 from sync.fields import Place
-from sync.registers import Write
+from sync.registers import Tail, Write
 from sync.structs import Deletes, Id, Struct, StructsByClient
 
-__all__ = ["MAX_REFUSED_FIELDS", "Hit", "Judgement", "RefusedField", "Restore", "Touch"]
+__all__ = [
+    "MAX_REFUSED_FIELDS", "Clear", "Hit", "Judgement", "RefusedField", "Restore", "Touch",
+]  # fmt: skip
 
 MAX_REFUSED_FIELDS = 600
 """Refusals one frame may leave behind; beyond it they are gathered under one name. It equals the
@@ -17,11 +19,22 @@ connection's budget for a minute, which such a frame uses up."""
 
 
 class Touch(NamedTuple):
-    """A struct in a keyed place: the write it makes, or None where it was refused or is void of content."""
+    """A struct in a keyed place: the write it makes, or None where it was refused or may not be written.
+
+    live: it came with content.
+    """
 
     last: Id
     origin: Id | None
     write: Write | None
+    live: bool
+
+
+class Clear(NamedTuple):
+    """A deletion of what a key showed (`tail`) and whether its author may clear the field."""
+
+    tail: Tail
+    decision: Decision
 
 
 class Hit(NamedTuple):
@@ -55,20 +68,26 @@ class Judgement(msgspec.Struct):
     """Mutable while it is made, read-only after.
 
     structs, deletes: the rewritten update. touches, hits: structs and deletions per keyed place, in
-    order. removed_originals: allowed deletions of text that may have been restored under other ids.
-    restores: text to put back. splits: surrogate pairs to delete in a transaction of their own first.
-    kept: the rewritten structs in the order in which they were placed, with their places. role: the role that allowed the first accepted part.
+    order. clears: what hits without writes amount to. removed_originals: allowed deletions of text
+    that may have been restored under other ids. restores: text to put back. splits: surrogate pairs
+    to delete in a transaction of their own first. widened: a deletion reaches further than was sent.
+    kept: the rewritten structs in the order in which they were placed, with their places.
+    changed: names of the fields that an accepted part changes, in order (a dict for its order).
+    role: the role that allowed the last accepted write, else the first accepted deletion.
     """
 
     structs: StructsByClient = {}
     deletes: Deletes = {}
     touches: dict[Place, list[Touch]] = {}
     hits: dict[Place, list[Hit]] = {}
+    clears: dict[Place, Clear] = {}
     removed_originals: list[Hit] = []
     restores: list[Restore] = []
     splits: list[Id] = []
+    widened: bool = False
     kept: list[tuple[Struct, Place]] = []
     refused: dict[tuple[str, Rule], RefusedField] = {}
+    changed: dict[str, None] = {}
     role: str = ""
 
     def delete(self, client: int, clock: int, length: int) -> None:

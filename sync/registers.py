@@ -12,7 +12,17 @@ import msgspec
 
 from sync.structs import Id
 
-__all__ = ["MAX_ALIASES", "MAX_CONTENDERS", "MAX_TRAIL", "Register", "Tail", "Write"]
+__all__ = [
+    "EVERYBODY",
+    "MAX_ALIASES",
+    "MAX_CONTENDERS",
+    "MAX_TRAIL",
+    "NOBODY",
+    "Register",
+    "Tail",
+    "Write",
+    "insert_in_order",
+]
 
 MAX_TRAIL = 8
 """Past tails a register remembers. It bounds how far back a clear or a conflict's base is recognised."""
@@ -20,12 +30,23 @@ MAX_TRAIL = 8
 MAX_CONTENDERS = 8
 """Concurrent values that one register keeps beside the standing one."""
 
+MAX_CLEARERS = 8
+"""People whose deletion of one struct is remembered; forgetting one can only refuse it twice."""
+
 MAX_ALIASES = 128
 """Structs that stand for others which a register remembers; forgetting one can only raise a false alarm."""
 
 
+EVERYBODY = "*"
+NOBODY = ""
+
+
 class Write(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One authorised write of a keyed field. `value` is JSON; None with `cleared` where it was removed."""
+    """One authorised write of a keyed field. `value` is JSON; None with `cleared` where it was removed.
+
+    removed: of a clear by deletion, the write that it removed. Such a clear has no struct of its
+    author's: until its tombstone is written, and where it lost, its id is `(0, version)`.
+    """
 
     id: Id
     author: str
@@ -37,6 +58,7 @@ class Write(msgspec.Struct, frozen=True, array_like=True, gc=False):
     version: int
     value: object = None
     cleared: bool = False
+    removed: Id | None = None
 
     def equals(self, other: "Write") -> bool:
         """Whether both leave the field with the same value, so that there is nothing to decide."""
@@ -44,22 +66,30 @@ class Write(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Tail(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A struct that was the last of the key's chain from `version` on, and the write it showed."""
+    """A struct of the key's chain, which entered the record at `version`, and the write it shows.
+
+    origin: what it was written on. live: whose deletion of it is a deed of theirs: everybody's, if it came with content; only its
+    author's, if it was refused and replaced at once; nobody's of a tombstone, which comes deleted.
+    cleared_by: users whose deletion of it was judged; when they repeat it, it is an echo.
+    """
 
     id: Id
     version: int
+    origin: Id | None
     shows: Id | None
     value: object = None
+    live: str = EVERYBODY
+    cleared_by: tuple[str, ...] = ()
 
 
 class Register(msgspec.Struct, array_like=True):
     """One key of one root map.
 
     standing: the rightful write; None before the first. tail: the last struct of the key's chain in
-    the document, the one a client's next write continues. contenders: concurrent writes that lost.
+    the document, the one a client's next write continues. trail: the last few structs of the chain,
+    in Yjs's order. contenders: concurrent writes that lost.
     stands_for: struct id → id of the write it stands for (corrections, refused writes, equal values).
-    cleared_of: where the standing write is a clear, the struct that was removed. conflict_id: the
-    open conflict. base: the value that conflict started from.
+    conflict_id: the open conflict. base: the value that conflict started from.
     """
 
     root: str
@@ -69,7 +99,6 @@ class Register(msgspec.Struct, array_like=True):
     trail: list[Tail] = []
     contenders: list[Write] = []
     stands_for: dict[Id, Id | None] = {}
-    cleared_of: Id | None = None
     conflict_id: str | None = None
     base: object = None
 
@@ -91,10 +120,7 @@ class Register(msgspec.Struct, array_like=True):
         Whoever cleared the field continues from the struct they removed: their own clear has no id
         on their side.
         """
-        standing = self.standing
-        if standing is None or basis == standing.id:
-            return True
-        return standing.cleared and basis == self.cleared_of and login_id == standing.login_id
+        return self.standing is None or _continues(self.standing, basis, login_id)
 
     def value_before(self, basis: Id | None) -> object:
         """The value a branch started from, as far as the trail reaches; None beyond."""
@@ -103,23 +129,39 @@ class Register(msgspec.Struct, array_like=True):
                 return tail.value
         return None
 
-    def advance(self, tail: Id, version: int, shows: Id | None, value: object) -> None:
+    def advance(self, tail: Tail) -> None:
         """Note the key's new last struct."""
-        self.tail = tail
-        self.trail.append(Tail(tail, version, shows, value))
+        self.tail = tail.id
+        self.trail.append(tail)
         if len(self.trail) > MAX_TRAIL:
             del self.trail[0]
 
-    def succeed(self, write: Write) -> None:
+    def insert(self, tail: Tail) -> list[Tail]:
+        """Note a struct that is not known to come last; returns what comes after it in the chain."""
+        trail = self.trail
+        after = trail[insert_in_order(trail, tail) + 1 :]
+        if len(trail) > MAX_TRAIL:
+            del trail[0]
+        self.tail = trail[-1].id
+        return after
+
+    def note_cleared(self, struct_id: Id, user_id: str) -> None:
+        """Remember that this person's deletion of the struct was judged."""
+        for at, tail in enumerate(self.trail):
+            if tail.id == struct_id:
+                cleared_by = (*tail.cleared_by, user_id)[-MAX_CLEARERS:]
+                self.trail[at] = msgspec.structs.replace(tail, cleared_by=cleared_by)
+
+    def succeed(self, write: Write, origin: Id | None, *, live: bool) -> None:
         """Let `write` stand, whose struct is the new tail: the everyday case."""
         self.standing = write
-        self.cleared_of = None
-        self.advance(write.id, write.version, write.id, write.value)
+        whose = EVERYBODY if live else NOBODY
+        self.advance(Tail(write.id, write.version, origin, write.id, write.value, whose))
 
     def contend(self, basis: Id | None, write: Write) -> None:
         """Keep a concurrent write: it replaces the branch it continues, or opens a new one (REG-4)."""
         for at, head in enumerate(self.contenders):
-            if head.id == basis:
+            if _continues(head, basis, write.login_id):
                 self.contenders[at] = write
                 return
         if not self.contenders:
@@ -143,5 +185,37 @@ class Register(msgspec.Struct, array_like=True):
             elif head.written_at >= standing.written_at:
                 self.contenders[self.contenders.index(head)] = standing
                 self.standing = head
-                self.cleared_of = None
         return bool(self.contenders)
+
+
+def _continues(head: Write, basis: Id | None, login_id: str) -> bool:
+    if basis == head.id:
+        return True
+    return head.removed is not None and basis == head.removed and login_id == head.login_id
+
+
+def insert_in_order(trail: list[Tail], tail: Tail) -> int:
+    """Insert a struct where Yjs puts it in its key's chain; returns its position.
+
+    So what somebody had before them is the last of the trail that they knew. Where the trail does
+    not reach back to the struct's origin, it goes first.
+    Source: yjs 13, `Item.integrate`, for items without a right origin.
+    """
+    at = 1 + next((i for i, other in enumerate(trail) if other.id == tail.origin), -1)
+    left = at
+    before: set[Id] = set()
+    conflicting: set[Id] = set()
+    for position, other in enumerate(trail[at:], at + 1):
+        before.add(other.id)
+        conflicting.add(other.id)
+        if other.origin == tail.origin:
+            if other.id[0] >= tail.id[0]:
+                break
+        elif other.origin not in before:
+            break
+        elif other.origin in conflicting:
+            continue
+        left = position
+        conflicting.clear()
+    trail.insert(left, tail)
+    return left

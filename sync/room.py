@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from permissions.model import Operation, Principal, RecordState, Rule
+from permissions.model import Principal, RecordState, Rule
 from permissions.policy import Policy
 from permissions.profile import Profile
 from sync.arbiter import (
@@ -25,7 +25,7 @@ from sync.document import Document
 from sync.effects import Conflict, Refusal, UpdateRow, chain_hash
 from sync.fields import RECORD_ROOT, Place
 from sync.frame import Frame
-from sync.gate import SERVER_OWNED, Limits, judge
+from sync.gate import Limits, judge
 from sync.healing import restored_copies, succeeding_copies
 from sync.judgement import Judgement
 from sync.placement import Gap, Placement, check_owners, place_structs
@@ -122,9 +122,6 @@ class Room:
     def known_runs(self, client: int, start: int, end: int) -> list[tuple[int, int, Place]]:
         return list(self.books.index.runs(client, start, end))
 
-    def forget_place(self, place: Place) -> None:
-        self.books.places.forget(place)
-
     # -- proposing -------------------------------------------------------------------------------
 
     def propose(self, frame: Frame) -> Generator[None, None, Proposal]:
@@ -135,6 +132,7 @@ class Room:
         """
         books = self.books
         author = frame.author
+        books.places.forget_unused(books.registers)
         fresh = check_owners(frame.update, books.index, books.owners, author.user_id)
         placement = yield from place_structs(frame.update, books.index, books.places)
         if isinstance(placement, Gap):
@@ -216,12 +214,14 @@ class Room:
         )  # fmt: skip
         return Proposal(
             accepted=Accepted(row, structs, deletes, first),
-            heal=bool(judgement.refused or corrections or copies or first),
+            heal=bool(
+                judgement.refused or corrections or copies or first or judgement.widened
+            ),
             exhausted=exhausted,
             restored_units=units,
             refusals=refusals_of(judgement, frame, version),
             conflicts=tuple(conflicts),
-            fields=tuple(dict.fromkeys(p.name for _, p in judgement.kept if p.kind != "void")),
+            fields=tuple(judgement.changed),
             corrections=len(corrections) + len(copies),
         )
 
@@ -239,40 +239,21 @@ class Room:
         self, frame: Frame, judgement: Judgement, version: int
     ) -> tuple[list[Struct], list[Register], list[Conflict]]:
         corrections: list[Struct] = []
-        annotated: list[Register] = []
+        annotated: dict[Place, Register] = {}
         conflicts: list[Conflict] = []
         hits = judgement.hits
         for place, touches in judgement.touches.items():
             register = self.books.register(place)
-            outcome = arbitrate_writes(register, touches, hits.pop(place, []), frame, version)
+            outcome = arbitrate_writes(register, touches, hits.get(place, []), frame, version)
             write = touches[-1].write
             if not outcome.everyday or (write is not None and write.role != judgement.role):
-                annotated.append(register)
+                annotated[place] = register
             self._carry_out(register, place, outcome, version, corrections, conflicts)
-        for place, of_place in hits.items():
-            register = self.books.registers.get(place)
-            if register is None:
-                continue
-            operation = (
-                Operation.CHANGE
-                if place.field is not None and place.field.kind == "entry"
-                else Operation.DELETE
-            )
-            decision = (
-                SERVER_OWNED
-                if place.field is None
-                else self.policy.decide(frame.author, operation, place.field, self.state)
-            )
-            outcome, counts = arbitrate_clear(register, of_place, decision, frame, version)
-            if not counts:
-                continue
-            if decision.allowed:
-                judgement.role = judgement.role or decision.role
-            else:
-                judgement.refuse(place.name, decision, None)
-            annotated.append(register)
+        for place, clear in judgement.clears.items():
+            register = annotated[place] = self.books.register(place)
+            outcome = arbitrate_clear(register, clear, frame, version)
             self._carry_out(register, place, outcome, version, corrections, conflicts)
-        return corrections, annotated, conflicts
+        return corrections, list(annotated.values()), conflicts
 
     def _carry_out(
         self,
@@ -286,7 +267,7 @@ class Room:
         if outcome.correct:
             struct = self.document.write(place.root, register.key, outcome.correction)
             self.books.absorb(struct, place)
-            note_correction(register, (struct.client, struct.clock), version, outcome.cleared)
+            note_correction(register, struct, version, outcome.cleared)
             corrections.append(struct)
         if outcome.changed_conflict:
             if register.conflict_id is None:
@@ -316,8 +297,10 @@ class Room:
                 Write(
                     (struct.client, struct.clock), author.user_id, "", author.login_id,
                     author.device, at, at, version, value, False,
-                )  # fmt: skip
-            )
+                ),
+                struct.origin,
+                live=True,
+            )  # fmt: skip
             structs.append(struct)
             registers.append(register)
         if not structs:

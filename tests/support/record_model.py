@@ -1,0 +1,219 @@
+"""What a record must show after any history, told from people's edits alone: the tests' oracle.
+
+Every value and character that somebody enters is unique, so whatever a replica shows can be traced to
+who entered it. Nothing here knows structs, client ids or the core's own decisions.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sync.structs import Kind
+from sync.update import Update
+from tests.support.replicas import Shown
+
+__all__ = ["Clear", "FieldModel", "RecordModel", "TextModel", "Write"]
+
+MOST_HEADS = 8
+
+
+@dataclass(eq=False)
+class Write:
+    """One value that somebody entered; basis is what their replica showed before."""
+
+    value: object
+    tablet: int
+    user: str
+    allowed: bool
+    basis: "Write | None"
+    written_at: datetime | None = None
+
+    @property
+    def arrived(self) -> bool:
+        return self.written_at is not None
+
+    def effective_basis(self) -> "Write | None":
+        """The last write before this one that the server has and that was allowed."""
+        basis = self.basis
+        while basis is not None and not (basis.allowed and basis.arrived):
+            basis = basis.basis
+        return basis
+
+
+@dataclass(eq=False)
+class Clear:
+    """A removal of the value that the author's replica showed."""
+
+    field: str
+    tablet: int
+    allowed: bool
+    basis: Write
+    written_at: datetime | None = None
+    absorbed: bool = False
+
+    def removes(self, write: Write) -> bool:
+        basis: Write | None = self.basis
+        while basis is not None and not (basis.allowed and basis.arrived):
+            basis = basis.basis
+        return basis is write
+
+
+@dataclass
+class FieldModel:
+    """One keyed field. `exact` fields are never cleared: there the standing value is known."""
+
+    name: str
+    exact: bool
+    writes: dict[object, Write] = field(default_factory=dict)
+    clears: list[Clear] = field(default_factory=list)
+    standing: Write | None = None
+    contenders: list[Write] = field(default_factory=list)
+    disputed: bool = False
+    overflowed: bool = False
+
+    def arrive(self, write: Write, at: datetime) -> None:
+        """The server has taken a frame that carries this value."""
+        write.written_at = at
+        if not write.allowed or not self.exact:
+            return
+        basis = write.effective_basis()
+        if self.standing is None or basis is self.standing:
+            self.standing = write
+            return
+        self.disputed = True
+        if basis in self.contenders:
+            self.contenders[self.contenders.index(basis)] = write
+        else:
+            self.contenders.append(write)
+        self.overflowed = self.overflowed or len(self.contenders) > MOST_HEADS
+        assert self.standing.written_at is not None
+        if at >= self.standing.written_at:
+            self.contenders[self.contenders.index(write)] = self.standing
+            self.standing = write
+
+    def check(self, shown: object) -> None:
+        """Compare with what every replica shows at rest (None: nothing)."""
+        if self.exact:
+            wanted = None if self.standing is None else self.standing.value
+            assert shown == wanted, f"{self.name} shows {shown}, not {wanted}"
+            return
+        arrived = [w for w in self.writes.values() if w.allowed and w.arrived]
+        followed = {w.effective_basis() for w in arrived}
+        leaves = [w for w in arrived if w not in followed]
+        clears = [c for c in self.clears if c.allowed and c.written_at is not None]
+        if shown is None:
+            for leaf in leaves:
+                assert any(_removed(leaf, clear) for clear in clears), f"{self.name} lost {leaf}"
+            return
+        standing = self.writes[shown]
+        assert standing.allowed, f"{self.name} shows a value that nobody may write"
+        assert standing in leaves, f"{self.name} shows an old value"
+        assert not any(clear.removes(standing) for clear in clears), f"{self.name} was cleared"
+        for leaf in leaves:
+            later = leaf.written_at > standing.written_at  # type: ignore[operator]
+            lost = later and not any(_removed(leaf, clear) for clear in clears)
+            assert not lost, f"{self.name} shows {standing.value}, not the later {leaf.value}"
+
+
+def _removed(write: Write, clear: Clear) -> bool:
+    assert write.written_at is not None and clear.written_at is not None
+    return clear.removes(write) or clear.written_at >= write.written_at
+
+
+@dataclass
+class TextModel:
+    """One narrative, by its characters, each of which was entered once."""
+
+    name: str
+    authors: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    runs: list[str] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
+    cut: set[str] = field(default_factory=set)
+
+    def check(self, shown: str) -> None:
+        assert "\ufffd" not in shown or self.cut, f"{self.name} shows a torn character"
+        seen = [c for c in shown if c != "\ufffd"]
+        assert len(seen) == len(set(seen)), f"{self.name} shows a character twice: {shown}"
+        for character, (_, allowed) in self.authors.items():
+            if not allowed:
+                assert character not in seen, f"{self.name} shows text that was refused"
+            elif character in self.deleted:
+                assert character not in seen, f"{self.name} shows deleted text"
+            elif character not in self.cut:
+                assert character in seen, f"{self.name} lost {character}"
+        at = {character: position for position, character in enumerate(seen)}
+        for run in self.runs:
+            positions = [at[c] for c in run if c in at]
+            assert positions == sorted(positions), f"{self.name} was put in another order"
+
+
+class RecordModel:
+    """All fields and narratives of a record, and who tried what they may not."""
+
+    def __init__(self, fields: dict[str, bool], texts: tuple[str, ...]) -> None:
+        self.fields = {name: FieldModel(name, exact) for name, exact in fields.items()}
+        self.texts = {name: TextModel(name) for name in texts}
+        self.entries: dict[str, dict[str, tuple[object, int, bool]]] = {}
+        self.offences: set[tuple[str, str]] = set()
+        self.by_value: dict[object, tuple[FieldModel, Write]] = {}
+
+    def note_write(
+        self, name: str, value: object, tablet: int, user: str, allowed: bool, basis: object
+    ) -> None:
+        model = self.fields[name]
+        write = Write(value, tablet, user, allowed, model.writes.get(basis))
+        model.writes[value] = write
+        self.by_value[value] = model, write
+        if not allowed:
+            self.offences.add((user, name))
+
+    def note_clear(self, name: str, tablet: int, user: str, allowed: bool, basis: object) -> None:
+        model = self.fields[name]
+        if not allowed:
+            self.offences.add((user, name))
+        if basis in model.writes:
+            model.clears.append(Clear(name, tablet, allowed, model.writes[basis]))
+
+    def arrive(self, update: Update, at: datetime) -> list[object]:
+        """Note the values that a frame brought; returns those that were refused."""
+        refused: list[object] = []
+        for structs in update.structs.values():
+            for struct in structs:
+                if struct.kind != Kind.ANY or not isinstance(struct.content, tuple):
+                    continue
+                value = struct.content[0]
+                if not isinstance(value, str | int | float) or value not in self.by_value:
+                    continue
+                model, write = self.by_value[value]
+                if not write.arrived:
+                    model.arrive(write, at)
+                    if not write.allowed:
+                        refused.append(value)
+        return refused
+
+    def check_authority(self, tablet: int, shown: Shown) -> None:
+        """Nobody sees a refused value but on the tablet where it was entered (I2)."""
+        assert not shown.extra or tablet >= 0 and self.offences, "an unknown root is visible"
+        for name, model in self.fields.items():
+            root, _, key = name.partition(".")
+            value = shown.maps[root].get(key)
+            if value is not None:
+                write = model.writes[value]
+                assert write.allowed or write.tablet == tablet, f"{name} shows a refused value"
+        for name, text in self.texts.items():
+            for character in shown.texts[name]:
+                if character != "\ufffd":
+                    author, allowed = text.authors[character]
+                    assert allowed or author == tablet, f"{name} shows refused text"
+
+    def check_rest(self, shown: Shown) -> None:
+        """Compare with what every replica shows at rest (I2, I3, I4)."""
+        assert not shown.pending, "something is pending"
+        assert not shown.extra, "an unknown root is visible"
+        for name, model in self.fields.items():
+            root, _, key = name.partition(".")
+            model.check(shown.maps[root].get(key))
+        for name, text in self.texts.items():
+            text.check(shown.texts[name])
+        for root, entries in self.entries.items():
+            wanted = {key: value for key, (value, _, allowed) in entries.items() if allowed}
+            assert shown.maps[root] == wanted, f"{root} differs"
