@@ -232,7 +232,7 @@ def run_tour(text: str, folder: Path) -> list[Step]:
 
 @contextlib.contextmanager
 def served_demo(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """`fieldchart serve --demo` in `folder` on a free port: its address and a shell's environment."""
+    """`fieldchart serve --demo` in `folder` on a free port; its address, a shell's environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FIELDCHART_")}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
     environment = kept | {"PATH": path, "PYTHONIOENCODING": "utf-8", "COLUMNS": "100"}

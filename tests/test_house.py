@@ -62,14 +62,14 @@ def test_every_package_lists_what_it_offers_and_is_typed(package: str) -> None:
 def test_every_module_says_what_it_is_for_and_what_it_offers() -> None:
     silent = []
     for path in modules():
-        if "migrations" in path.parts or path.parent.name == "rest" and path.stem == "__init__":
+        if "migrations" in path.parts or (path.parent.name == "rest" and path.stem == "__init__"):
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         names = {
             target.id
             for node in tree.body
-            if isinstance(node, ast.Assign)
-            for target in node.targets
+            if isinstance(node, ast.Assign | ast.AnnAssign)
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
             if isinstance(target, ast.Name)
         }
         if len(ast.get_docstring(tree) or "") < 10 or "__all__" not in names:
