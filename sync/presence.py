@@ -35,6 +35,7 @@ class Presence:
     def __init__(self, server_client: int) -> None:
         self._server_client = server_client
         self._clients: dict[int, _Present] = {}
+        self._announced: set[str] = set()
         self._server: AwarenessEntry | None = None
 
     def announce(
@@ -51,8 +52,10 @@ class Presence:
         announcer's, so that nobody can take it over before the first edit.
         """
         told: list[AwarenessEntry] = []
+        is_first = peer not in self._announced
+        self._announced.add(peer)
         for entry in entries:
-            if not self._speaks_for(peer, principal, entry.client, owners):
+            if not self._speaks_for(peer, principal, entry.client, owners, is_first):
                 continue
             known = self._clients.get(entry.client)
             if known is not None and entry.clock < known.entry.clock:
@@ -70,20 +73,24 @@ class Presence:
         return told
 
     def _speaks_for(
-        self, peer: str, principal: Principal, client: int, owners: Mapping[int, str]
-    ) -> bool:
+        self, peer: str, principal: Principal, client: int, owners: Mapping[int, str],
+        is_first: bool,
+    ) -> bool:  # fmt: skip
         owner = owners.get(client)
         if owner is not None and owner != principal.user_id:
             return False
         known = self._clients.get(client)
         if known is not None:
-            return known.user_id == principal.user_id
+            # Another window of the same person relays this entry; only one that has just come back,
+            # and whose old connection is not yet known to be gone, names itself before anything else.
+            return known.peer == peer or (is_first and known.user_id == principal.user_id)
         if client < 1024:
             return False
         return sum(p.peer == peer for p in self._clients.values()) < MAX_CLIENTS_PER_PEER
 
     def leave(self, peer: str) -> list[AwarenessEntry]:
         """The peer is gone; returns the removals that everybody is to be told."""
+        self._announced.discard(peer)
         gone = [client for client, present in self._clients.items() if present.peer == peer]
         return [
             AwarenessEntry(client, self._clients.pop(client).entry.clock + 1, None)
@@ -92,7 +99,8 @@ class Presence:
 
     def show_server(self, state: Mapping[str, object]) -> AwarenessEntry:
         """Set and return the server's own entry: `{"server": {version, step, locks}}`."""
-        clock = 0 if self._server is None else self._server.clock + 1
+        # y-protocols takes an unknown client to stand at clock 0, so an entry of clock 0 is old news.
+        clock = 1 if self._server is None else self._server.clock + 1
         text = msgspec.json.encode({"server": state}).decode()
         self._server = AwarenessEntry(self._server_client, clock, text)
         return self._server

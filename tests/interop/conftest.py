@@ -89,7 +89,8 @@ async def open_editor(
 ) -> Editor:
     """A y-websocket editor; `user` is who signs in (default: the part of `name` before a `/`)."""
     user = options.pop("user", name.split("/")[0])
-    options.setdefault("token", server.token(user))
+    if "token" not in options:
+        options["token"] = server.token(user)
     await node.do("websocket", client=name, url=server.websocket_url, record=record, **options)
     editor = Editor(node, name)
     if options.get("connect", True):
