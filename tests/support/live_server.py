@@ -18,11 +18,11 @@ READY_S = 60.0
 STOP_S = 30.0
 
 
-def run_fieldchart(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_fieldchart(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run a `fieldchart` command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "fieldchart", *arguments],
-        capture_output=True, text=True, timeout=120, check=False,
+        input=stdin, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
 
@@ -108,10 +108,10 @@ class LiveServer:
         headers = {"authorization": f"Bearer {self.token(user)}", **arguments.pop("headers", {})}
         return httpx.request(method, self.url + path, headers=headers, timeout=30, **arguments)
 
-    def log_in(self, user: str) -> dict[str, Any]:
+    def log_in(self, user: str, password: str = "demo") -> dict[str, Any]:
         """A fresh log-in: `{token, expires_at, user}`."""
         answer = httpx.post(
-            f"{self.url}/api/login", json={"username": user, "password": "demo"}, timeout=30
+            f"{self.url}/api/login", json={"username": user, "password": password}, timeout=30
         )
         answer.raise_for_status()
         body: dict[str, Any] = answer.json()
