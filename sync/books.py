@@ -12,6 +12,7 @@ from permissions.profile import Profile
 from sync.errors import CorruptLog
 from sync.fields import VOID, FieldIndex, Place, Places, RangeSet
 from sync.placement import RESERVED_CLIENT_IDS, Placed
+from sync.ranges import merge_deletes
 from sync.registers import Register, Write
 from sync.structs import Deletes, Id, Kind, Struct
 
@@ -53,6 +54,7 @@ class _Pages(msgspec.Struct, frozen=True, array_like=True):
     copies: list[Copy]
     text_units: dict[str, int]
     registers: list[Register]
+    cut_pairs: list[Id]
 
 
 _ENCODE = msgspec.msgpack.Encoder()
@@ -61,9 +63,12 @@ _DECODE_ANNOTATIONS = msgspec.msgpack.Decoder(Annotations)
 
 
 class Books:
-    """Field index, registers, owners of client ids, restored text and sizes of one record."""
+    """Field index, registers, owners of client ids, restored text and sizes of one record.
 
-    __slots__ = ("copies", "index", "owners", "places", "registers", "text_units")
+    cut_pairs: first halves of the surrogate pairs that an insertion cut, which were deleted before.
+    """
+
+    __slots__ = ("copies", "cut_pairs", "index", "owners", "places", "registers", "text_units")
 
     def __init__(self, profile: Profile) -> None:
         self.places = Places(profile)
@@ -72,6 +77,7 @@ class Books:
         self.owners: dict[int, str] = {}
         self.copies: dict[int, dict[int, Copy]] = {}
         self.text_units: dict[str, int] = {}
+        self.cut_pairs: list[Id] = []
 
     def register(self, place: Place) -> Register:
         """The register of a keyed place, made on first use."""
@@ -104,6 +110,15 @@ class Books:
                         if fresh:
                             self.text_units[place.root] -= fresh
                             index.mark_deleted(client, start, end)
+
+    def cut(self, pairs: list[Id]) -> Deletes:
+        """Note surrogate pairs that an insertion cuts; returns the deletions that must come first."""
+        self.cut_pairs += pairs
+        deletes: Deletes = {}
+        for client, clock in pairs:
+            deletes = merge_deletes(deletes, {client: [(clock, 2)]})
+        self.absorb_deletes(deletes)
+        return deletes
 
     def add_copy(self, copy: Copy) -> None:
         self.copies.setdefault(copy.client, {})[copy.clock] = copy
@@ -148,6 +163,7 @@ class Books:
             ],
             dict(sorted(self.text_units.items())),
             sorted(self.registers.values(), key=lambda register: (register.root, register.key)),
+            self.cut_pairs,
         )
         return _ENCODE.encode(pages)
 
@@ -168,6 +184,7 @@ class Books:
             books.index.pairs[client] = set(clocks)
         books.owners = pages.owners
         books.text_units = pages.text_units
+        books.cut_pairs = pages.cut_pairs
         for copy in pages.copies:
             books.add_copy(copy)
         for register in pages.registers:

@@ -18,8 +18,7 @@ from sync.fields import RECORD_ROOT
 from sync.gate import Limits
 from sync.placement import RESERVED_CLIENT_IDS, Gap, place_structs
 from sync.room import Room
-from sync.update import decode_update, encode_update, merge_deletes
-from sync.structs import Deletes
+from sync.update import decode_update, encode_update
 
 __all__ = ["new_room", "replay", "snapshot_of", "state_of"]
 
@@ -78,12 +77,9 @@ def _replay_row(room: Room, row: UpdateRow) -> None:
         raise CorruptLog("A stored update does not parse.", version=row.version) from error
     if isinstance(placement, Gap):
         raise CorruptLog("A stored update hangs on a missing one.", version=row.version)
-    first: Deletes = {}
-    for client, clock in annotations.splits:
-        first = merge_deletes(first, {client: [(clock, 2)]})
+    first = room.books.cut(annotations.splits)
     if first:
         room.document.apply(encode_update({}, first))
-        room.books.absorb_deletes(first)
     room.document.apply(row.update)
     author = RowAuthor(
         row.author, row.role, row.login_id, row.device, row.written_at, row.received_at, row.version

@@ -29,7 +29,7 @@ from sync.gate import Limits, judge
 from sync.healing import restored_copies, succeeding_copies
 from sync.judgement import Judgement
 from sync.placement import Gap, Placement, check_owners, place_structs
-from sync.ranges import merge_deletes, normalised
+from sync.ranges import normalised
 from sync.refusing import refusals_of
 from sync.registers import Register, Write
 from sync.structs import Deletes, Id, Struct, StructsByClient
@@ -122,6 +122,24 @@ class Room:
     def known_runs(self, client: int, start: int, end: int) -> list[tuple[int, int, Place]]:
         return list(self.books.index.runs(client, start, end))
 
+    # -- what peers get --------------------------------------------------------------------------
+
+    def catch_up(self, state_vector: Mapping[int, int]) -> tuple[bytes, ...]:
+        """The updates that bring a peer with this state vector up to date, to be applied in order.
+
+        The last is the answer to its SyncStep1. One before it deletes surrogate pairs that the peer
+        may still show whole: Yrs must not meet an insertion into a live pair. SPEC GATE-12.
+        """
+        pairs: dict[int, list[tuple[int, int]]] = {}
+        for client, clock in self.books.cut_pairs:
+            if clock < state_vector.get(client, 0):
+                pairs.setdefault(client, []).append((clock, 2))
+        answer = self.document.encode(state_vector)
+        if not pairs:
+            return (answer,)
+        deletes = {client: normalised(ranges) for client, ranges in pairs.items()}
+        return encode_update({}, deletes), answer
+
     # -- proposing -------------------------------------------------------------------------------
 
     def propose(self, frame: Frame) -> Generator[None, None, Proposal]:
@@ -179,12 +197,9 @@ class Room:
         if judgement.removed_originals:
             for copy in succeeding_copies(books, judgement.removed_originals, frame.knowledge):
                 judgement.delete(copy.server, copy.copy_clock, copy.length)
-        first: Deletes = {}
-        for client, clock in judgement.splits:
-            first = merge_deletes(first, {client: [(clock, 2)]})
+        first = books.cut(judgement.splits)
         if first:
             document.apply(encode_update({}, first))
-            books.absorb_deletes(first)
         for struct, place in judgement.kept:
             books.absorb(struct, place)
         if copies:

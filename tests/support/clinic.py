@@ -121,7 +121,9 @@ class Clinic:
         if message.kind == "step1":
             vector = decode_state_vector(message.payload, BOUNDS)
             link.knowledge.learn(vector)
-            link.down.append(Message("step2", self.room.document.encode(vector)))
+            *before, answer = self.room.catch_up(vector)
+            link.down.extend(Message("update", update) for update in before)
+            link.down.append(Message("step2", answer))
             link.synced = True
             return None
         if message.kind == "step2":
