@@ -34,6 +34,8 @@ class Transport(Protocol):
 
     async def close(self, code: int, reason: str) -> None: ...
 
+    def close_now(self, code: int, reason: str) -> None: ...
+
 
 class Peer(Protocol):
     """What a room needs of whoever is connected to it.
@@ -81,6 +83,7 @@ class Connection:
         self._reason = ""
         self._wake: asyncio.Future[None] | None = None
         self._is_idle = False
+        self.ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def send(self, message: bytes, frame: bytes | None = None) -> None:
         """Send one message, or queue it; closes the connection with 4508 when too much waits.
@@ -108,12 +111,17 @@ class Connection:
         if not self.closing:
             self.closing, self.close_code, self._reason = True, code, reason
             self.barred = code in FINAL_CODES
+            self.ending.set_result(None)
             self._nudge()
 
     def abandon(self, code: int, reason: str) -> None:
         """Close without sending what is queued."""
         self._outbox.clear()
         self.close(code, reason)
+
+    def close_now(self) -> None:
+        """The writer is stuck: close without it."""
+        self._transport.close_now(self.close_code or 1000, self._reason)
 
     def _nudge(self) -> None:
         self._is_idle = False

@@ -45,7 +45,7 @@ Item: TypeAlias = Arrived | SyncAsked | Ask
 
 
 class Inbox:
-    """Senders wait while it is full; the room's task takes batches."""
+    """Senders wait while it is over its bounds; the room's task takes batches."""
 
     def __init__(self, max_frames: int, max_bytes: int) -> None:
         self._items: deque[Item] = deque()
@@ -60,18 +60,24 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._items)
 
-    async def put(self, item: Item) -> None:
-        """Add an item, waiting while the inbox is full."""
-        if len(self._items) >= self._max_frames or self._bytes >= self._max_bytes:
-            self.overflows += 1
-            while len(self._items) >= self._max_frames or self._bytes >= self._max_bytes:
-                turn = asyncio.get_running_loop().create_future()
-                self._drained.append(turn)
-                await turn
+    def add(self, item: Item) -> "asyncio.Future[None] | None":
+        """Add an item; a sender that is given a future waits for it before it sends more."""
         self._items.append(item)
         if type(item) is Arrived:
             self._bytes += len(item.update)
         self.wake()
+        if len(self._items) <= self._max_frames and self._bytes <= self._max_bytes:
+            return None
+        self.overflows += 1
+        turn = asyncio.get_running_loop().create_future()
+        self._drained.append(turn)
+        return turn
+
+    async def put(self, item: Item) -> None:
+        """Add an item, and wait while the inbox is over its bounds."""
+        turn = self.add(item)
+        if turn is not None:
+            await turn
 
     def wake(self) -> None:
         """Let the room's task look, e.g. because the room is to close; before it waits, too."""

@@ -13,9 +13,9 @@ from starlette.types import Message, Receive, Scope, Send
 from ulid import ULID
 
 from permissions.model import Principal
-from server.connection import Connection
+from server.connection import Connection, Peer
 from server.credentials import subprotocol_from
-from server.framing import frame_writer
+from server.framing import Sink, WriteFrame, frame_socket
 from server.house import House
 from server.inbox import Arrived, SyncAsked
 from server.live_room import LiveRoom
@@ -38,7 +38,14 @@ from sync.wire import (
     encode_awareness,
 )
 
-__all__ = ["AsgiTransport", "SyncEndpoint", "budgets_of", "serve_room"]
+__all__ = [
+    "AsgiTransport",
+    "FrameReader",
+    "SyncEndpoint",
+    "audit_opening",
+    "budgets_of",
+    "serve_room",
+]
 
 EXTENSION = "fieldchart.v1"
 MALFORMED, OVERLOADED = 4400, 4503
@@ -48,14 +55,26 @@ class AsgiTransport:
     """An accepted ASGI WebSocket as a Transport. Sending on a closed socket is not an error."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        self.write_frame = frame_writer(scope)
+        self._socket = frame_socket(scope)
+        self.write_frame: WriteFrame | None = None
+        if self._socket is not None:
+            self.write_frame = self._socket.write_frame
         self._send = send
 
     async def accept(self, subprotocol: str | None) -> None:
         await self._send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})
 
+    def deliver_to(self, sink: Sink) -> None:
+        """Let messages come to `sink` where the server underneath can; else `receive` gives them."""
+        if self._socket is not None:
+            self._socket.deliver_to(sink)
+
     async def send(self, message: bytes) -> None:
         await self._send({"type": "websocket.send", "bytes": message})
+
+    def close_now(self, code: int, reason: str) -> None:
+        if self._socket is not None:
+            self._socket.close_now(code, reason[:120])
 
     async def close(self, code: int, reason: str) -> None:
         # A close frame carries at most 123 bytes of reason (RFC 6455, 5.5).
@@ -90,7 +109,7 @@ class SyncEndpoint:
                     house.settings, speaks_extension=subprotocol == EXTENSION,
                 )  # fmt: skip
                 with house.authenticator.connected(principal):
-                    await self._serve(connection, room, receive)
+                    await self._serve(connection, room, transport, receive)
         except Exception as error:  # the outermost task of one socket: it ends that socket alone
             await self._close_for(error, transport)
 
@@ -105,10 +124,17 @@ class SyncEndpoint:
         except (OSError, RuntimeError):
             return
 
-    async def _serve(self, connection: Connection, room: LiveRoom, receive: Receive) -> None:
+    async def _serve(
+        self,
+        connection: Connection,
+        room: LiveRoom,
+        transport: AsgiTransport,
+        receive: Receive,
+    ) -> None:
         reader = FrameReader(connection, room, self._house, self._bounds)
 
         async def read() -> None:
+            transport.deliver_to(reader.accept)
             while True:
                 message = await receive()
                 if message["type"] == "websocket.disconnect":
@@ -126,10 +152,13 @@ async def serve_room(connection: Connection, room: LiveRoom, reading: Any, house
     reader = asyncio.ensure_future(reading)
     writer = asyncio.ensure_future(connection.run())
     try:
-        await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+        ends = {reader, writer, connection.ending}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if connection.closing and not writer.done():
             # Give what is queued, and the close frame, a bounded time to leave.
             await asyncio.wait({writer}, timeout=house.settings.close_seconds)
+            if not writer.done():
+                connection.close_now()
     finally:
         room.leave(connection)
         for task in (reader, writer):
@@ -163,7 +192,7 @@ class FrameReader:
     """Turns one connection's frames into items of its room's inbox, within its budgets."""
 
     def __init__(
-        self, connection: Connection, room: LiveRoom, house: House, bounds: Bounds
+        self, connection: Peer, room: LiveRoom, house: House, bounds: Bounds
     ) -> None:
         self._connection = connection
         self._room = room
@@ -174,23 +203,35 @@ class FrameReader:
         """Handle one WebSocket message; False ends the connection."""
         data = message.get("bytes")
         if data is None:
-            return self._reject(MalformedFrame("The protocol is binary."), "frame")
+            self._reject(MalformedFrame("The protocol is binary."), "frame")
+            return False
         return await self.take_bytes(data)
 
     async def take_bytes(self, data: bytes) -> bool:
-        """Handle one frame; False ends the connection."""
+        """Handle one frame and wait where its sender must; False ends the connection."""
+        pause = self.accept(data)
+        if pause is not None:
+            await pause
+        return not self._connection.closing
+
+    def accept(self, data: bytes) -> "asyncio.Future[None] | None":
+        """Handle one frame; answers with what its sender must wait for, if anything."""
         connection, room = self._connection, self._room
+        if connection.closing:
+            return None
         try:
             message = decode_message(data, self._bounds)
         except FrameTooLarge as error:
-            return self._reject(error, "too_large")
+            self._reject(error, "too_large")
+            return None
         except MalformedFrame as error:
-            return self._reject(error, "frame")
+            self._reject(error, "frame")
+            return None
         if isinstance(message, UpdateMessage | SyncStep2):
-            return await self._take_update(message)
+            return self._take_update(message)
         if isinstance(message, SyncStep1):
-            await room.inbox.put(SyncAsked(connection, message.state_vector))
-        elif isinstance(message, AwarenessMessage):
+            return room.inbox.add(SyncAsked(connection, message.state_vector))
+        if isinstance(message, AwarenessMessage):
             self._take_presence(message)
         elif isinstance(message, QueryAwareness):
             connection.send(encode_awareness(room.presence.everybody()))
@@ -198,27 +239,31 @@ class FrameReader:
             connection.session.keep_journal(message.entries, connection.principal.login_id)
         elif not isinstance(message, PermissionDenied):
             # 100, 101 and 103 are the server's to say.
-            return self._reject(MalformedFrame("Only the server sends this message."), "frame")
-        return True
+            self._reject(MalformedFrame("Only the server sends this message."), "frame")
+        return None
 
-    async def _take_update(self, message: UpdateMessage | SyncStep2) -> bool:
+    def _take_update(
+        self, message: UpdateMessage | SyncStep2
+    ) -> "asyncio.Future[None] | None":
         connection, session = self._connection, self._connection.session
         wait_s = session.updates.take(1, time.monotonic())
         if wait_s > self._house.settings.update_window_seconds:
             connection.close(OVERLOADED, "Too many updates a second. Come back later.")
-            return False
-        if wait_s:
-            await asyncio.sleep(wait_s)
+            return None
         now = self._house.clock()
         self._house.authenticator.used(connection.principal.login_id)
         session.received += 1
-        await self._room.inbox.put(
-            Arrived(
-                connection, message.update, isinstance(message, SyncStep2), now,
-                session.take_journal(now),
-            )  # fmt: skip
-        )
-        return True
+        arrived = Arrived(
+            connection, message.update, type(message) is SyncStep2, now,
+            session.take_journal(now),
+        )  # fmt: skip
+        pause = self._room.inbox.add(arrived)
+        if wait_s == 0:
+            return pause
+        loop = asyncio.get_running_loop()
+        slower: asyncio.Future[None] = loop.create_future()
+        loop.call_later(wait_s, slower.set_result, None)
+        return slower
 
     def _take_presence(self, message: AwarenessMessage) -> None:
         connection, room = self._connection, self._room
@@ -231,10 +276,9 @@ class FrameReader:
             )  # fmt: skip
         )
 
-    def _reject(self, error: MalformedFrame, kind: str) -> bool:
+    def _reject(self, error: MalformedFrame, kind: str) -> None:
         self._house.metrics.frames_malformed[kind].inc()
         self._connection.close(close_code_of(error), str(error))
-        return False
 
 
 def budgets_of(settings: Settings) -> Budgets:

@@ -31,6 +31,9 @@ class Socket:
     async def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
 
+    def close_now(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
     def _write(self, frame: bytes) -> bool:
         if self.gone:
             raise ConnectionResetError
