@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 from permissions.policy import Policy
 from server.application import build_application
 from server.authentication import Authenticator, Clock
+from server.collab import CollabEndpoint
 from server.house import House
 from server.logs import Log
 from server.metrics import Metrics
@@ -46,5 +47,6 @@ def assemble(
         log=log,
     )
     sync = WebSocketRoute("/sync/{record_id}", SyncEndpoint(house, rooms))
-    application = build_application(house, routes=[sync], lifespans=[rooms.running()])
+    collab = WebSocketRoute("/collab", CollabEndpoint(house, rooms))
+    application = build_application(house, routes=[sync, collab], lifespans=[rooms.running()])
     return Assembly(house=house, application=application)

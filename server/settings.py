@@ -190,6 +190,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     close_seconds: Annotated[
         float, _meta("s", "How long a closing socket may take to send what is queued.", ge=0)
     ] = 5.0
+    collab_documents: Annotated[
+        int, _meta("records", "Records open on one socket of /collab; more are denied.", ge=1)
+    ] = 64
+    collab_sign_in_seconds: Annotated[
+        float,
+        _meta("s", "A socket of /collab without an open record is closed after so long.", gt=0),
+    ] = 60.0
     commit_window_ms: Annotated[
         float,
         _meta(
