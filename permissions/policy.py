@@ -18,17 +18,21 @@ _COMPLETED = Decision(
     False, Rule.COMPLETED, "The record is completed and signed; it takes no more edits."
 )
 _CANCELLED = Decision(False, Rule.COMPLETED, "The record is cancelled; it takes no more edits.")
+_NOT_WHOLE = Decision(
+    False, Rule.ROLE, "The record holds fields that you may not read; open it without syncing."
+)
 _UNASSIGNED = Decision(False, Rule.ASSIGNMENT, "You are not assigned to this record.")
 
 
 class Policy:
     """The decisions of one profile. Pure but for a bounded cache; shared by every room."""
 
-    __slots__ = ("_decisions", "_profile", "_state_matters")
+    __slots__ = ("_decisions", "_profile", "_state_matters", "_whole_readers")
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._state_matters = profile.assignment_required or profile.step_restricts_writing
+        self._whole_readers: dict[frozenset[str], bool] = {}
         self._decisions: dict[tuple[frozenset[str], Operation, str], Decision] = {}
 
     @property
@@ -66,6 +70,25 @@ class Policy:
             if not openers:
                 return _UNASSIGNED
         return _allowed_as(openers[0], "may open the record")
+
+    def may_join(self, principal: Principal, state: RecordState) -> Decision:
+        """Whether the principal may sync the document: whoever does gets all of it, field by field.
+
+        Where the profile keeps a field from some readers, those read the record over REST instead.
+        """
+        decision = self.may_open(principal, state)
+        if decision.allowed and not self._reads_all(principal.roles):
+            return _NOT_WHOLE
+        return decision
+
+    def _reads_all(self, roles: frozenset[str]) -> bool:
+        known = self._whole_readers.get(roles)
+        if known is None:
+            if len(self._whole_readers) >= CACHE_SIZE:
+                self._whole_readers.clear()
+            fields = self._profile.fields.values()
+            known = self._whole_readers[roles] = all(roles & field.readers for field in fields)
+        return known
 
     def may_create(self, principal: Principal) -> Decision:
         """Whether the principal may create records: the first step's role, or by the power."""

@@ -38,6 +38,7 @@ from sync.wire import (
     encode_awareness,
     encode_sync_step1,
     encode_sync_step2,
+    encode_update_message,
 )
 
 __all__ = ["LiveRoom", "RoomClosed"]
@@ -315,7 +316,10 @@ class LiveRoom:
             peer = item.peer
             if peer.id not in self.peers:
                 continue
-            peer.send(encode_sync_step2(self.room.document.encode(item.state_vector)))
+            *before, answer = self.room.catch_up(item.state_vector)
+            for update in before:
+                peer.send(encode_update_message(update))
+            peer.send(encode_sync_step2(answer))
             if peer.id not in self._synced:
                 self._synced[peer.id] = peer
                 self._show_server()

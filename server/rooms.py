@@ -320,9 +320,11 @@ class RoomHost:
                     closed += 1
         return closed
 
-    def check_open(self, room: LiveRoom, principal: Principal) -> None:
-        """Raises NotAllowed unless the principal may open the record."""
-        self._check_open(room, principal)
+    def check_join(self, room: LiveRoom, principal: Principal) -> None:
+        """Raises NotAllowed unless the principal may sync the whole record."""
+        decision = room.room.policy.may_join(principal, room.room.state)
+        if not decision.allowed:
+            raise NotAllowed(decision.reason)
 
     def _check_open(self, room: LiveRoom, principal: Principal) -> None:
         decision = room.room.policy.may_open(principal, room.room.state)

@@ -102,7 +102,7 @@ class SyncEndpoint:
             principal = await house.authenticator.authenticate(scope)
             record_id = await house.store.records.resolve(scope["path_params"]["record_id"])
             async with self._rooms.opened(record_id) as room:
-                self._rooms.check_open(room, principal)
+                self._rooms.check_join(room, principal)
                 await audit_opening(house, principal, record_id)
                 connection = Connection(
                     str(ULID()), principal, transport, Session(self._budgets, time.monotonic()),

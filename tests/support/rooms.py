@@ -165,18 +165,23 @@ class RecordingPeer:
 
 
 @asynccontextmanager
-async def hosting(store: MemoryStore, **settings: object) -> AsyncIterator[tuple[RoomHost, str]]:
-    """A running RoomHost and the id of a fresh outpatient record in it."""
-    profile = load_profile(PROFILES / "outpatient.toml")
-    policy = Policy(profile)
+async def hosting(
+    store: MemoryStore, profile_file: Path = PROFILES / "outpatient.toml", **settings: object
+) -> AsyncIterator[tuple[RoomHost, str]]:
+    """A running RoomHost and the id of a fresh record of the profile in it."""
+    profile = load_profile(profile_file)
     host = RoomHost(
-        store, {"outpatient": policy}, Settings(**settings), Metrics(),  # type: ignore[arg-type]
-        configure_logs("json", "error"), lambda: NOW,
-    )  # fmt: skip
+        store,
+        {profile.name: Policy(profile)},
+        Settings(**settings),  # type: ignore[arg-type] # named by the tests
+        Metrics(),
+        configure_logs("json", "error"),
+        lambda: NOW,
+    )
     async with host.running():
         view = await host.create(
-            person("receptionist"),
-            NewRecord(profile="outpatient", fields={"demographics.family_name": "TESTCASE"}),
+            person(profile.steps[0].role or ""),
+            NewRecord(profile=profile.name, fields={profile.summary.title[0]: "TESTCASE"}),
         )
         yield host, view.id
 
