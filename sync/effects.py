@@ -23,6 +23,9 @@ __all__ = [
     "chain_hash",
 ]
 
+_sha256 = hashlib.sha256
+_encode = msgspec.msgpack.Encoder().encode
+
 EMPTY_HASH = bytes(32)
 """The hash before the first row of a record's log."""
 
@@ -156,22 +159,13 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def chain_hash(previous: bytes, row: UpdateRow) -> bytes:
-    """The hash of `row` (its own `hash` field ignored) in a chain that continues `previous`."""
-    digest = hashlib.sha256(previous)
-    head = "\x1f".join(
-        (
-            str(row.version),
-            row.author,
-            row.role,
-            row.login_id,
-            row.device,
-            row.address,
-            row.written_at.isoformat(),
-            row.received_at.isoformat(),
-            str(len(row.update)),
-        )
-    )
-    digest.update(head.encode())
-    digest.update(row.update)
-    digest.update(row.annotations)
-    return digest.digest()
+    """The hash of `row` (its own `hash` field ignored) in a chain that continues `previous`.
+
+    SHA-256 over the hash before and the msgpack array of the row's other fields, in their order;
+    instants are msgpack timestamps. Any auditor can recompute it from the stored columns.
+    """
+    fields = (
+        row.version, row.update, row.annotations, row.author, row.role, row.login_id, row.device,
+        row.address, row.written_at, row.received_at,
+    )  # fmt: skip
+    return _sha256(previous + _encode(fields)).digest()
