@@ -68,9 +68,11 @@ def arbitrate_writes(
             continue
         outcome.everyday = False
         exact = exact and at_tail
+        reached = register.reaches(touch.origin)
         after = _insert(register, touch, basis, frame, version)
-        if write is not None and not touch.live and _any_known(after, frame.knowledge):
-            write = None  # it was overwritten at its author's, not cleared by them
+        if write is not None and not touch.live:
+            if not reached or _any_known(after, frame.knowledge):
+                write = None  # it was overwritten at its author's, not cleared by them
         if write is None:
             register.alias(touch.last, basis)
         elif register.follows(basis, write.login_id):
@@ -93,8 +95,8 @@ def cleared_tail(
     """What the author of these deletions cleared: the struct that came last in what they knew.
 
     Anything else in a delete set is an echo of older deletions or how Yjs encodes overwriting; so
-    is a deletion of what came deleted, and one that was judged before. touches: the author's own,
-    all without content. SPEC ARB-6.
+    is a deletion of what came deleted, and one that was judged before. touches: what the author wrote
+    in the same update. SPEC ARB-6.
     """
     trail = register.trail
     if touches:

@@ -65,7 +65,7 @@ _DECODE_ANNOTATIONS = msgspec.msgpack.Decoder(Annotations)
 class Books:
     """Field index, registers, owners of client ids, restored text and sizes of one record.
 
-    cut_pairs: first halves of the surrogate pairs that an insertion cut, which were deleted before.
+    cut_pairs: first halves of the surrogate pairs that an insertion cut, in order; they are deleted.
     """
 
     __slots__ = ("copies", "cut_pairs", "index", "owners", "places", "registers", "text_units")
@@ -77,7 +77,7 @@ class Books:
         self.owners: dict[int, str] = {}
         self.copies: dict[int, dict[int, Copy]] = {}
         self.text_units: dict[str, int] = {}
-        self.cut_pairs: list[Id] = []
+        self.cut_pairs: dict[Id, None] = {}
 
     def register(self, place: Place) -> Register:
         """The register of a keyed place, made on first use."""
@@ -113,7 +113,7 @@ class Books:
 
     def cut(self, pairs: list[Id]) -> Deletes:
         """Note surrogate pairs that an insertion cuts; returns the deletions that must come first."""
-        self.cut_pairs += pairs
+        self.cut_pairs.update(dict.fromkeys(pairs))
         deletes: Deletes = {}
         for client, clock in pairs:
             deletes = merge_deletes(deletes, {client: [(clock, 2)]})
@@ -163,7 +163,7 @@ class Books:
             ],
             dict(sorted(self.text_units.items())),
             sorted(self.registers.values(), key=lambda register: (register.root, register.key)),
-            self.cut_pairs,
+            list(self.cut_pairs),
         )
         return _ENCODE.encode(pages)
 
@@ -184,7 +184,7 @@ class Books:
             books.index.pairs[client] = set(clocks)
         books.owners = pages.owners
         books.text_units = pages.text_units
-        books.cut_pairs = pages.cut_pairs
+        books.cut_pairs = dict.fromkeys(pages.cut_pairs)
         for copy in pages.copies:
             books.add_copy(copy)
         for register in pages.registers:

@@ -72,6 +72,8 @@ class RecordView(PairIndex, Protocol):
 
     def is_deleted(self, struct_id: Id) -> bool: ...
 
+    def is_cut(self, struct_id: Id) -> bool: ...
+
     def live_parts(self, client: int, start: int, end: int) -> list[tuple[int, int]]: ...
 
     def known_runs(self, client: int, start: int, end: int) -> list[tuple[int, int, Place]]: ...
@@ -116,6 +118,7 @@ class _Bench:
         self.seen_text: set[tuple[Place, int, Id | None, Id | None]] = set()
         self.void_ranges: dict[int, RangeSet] = {}
         self.restored: dict[int, RangeSet] = {}
+        self.splits: set[Id] = set()
         self.many = len(placement.placed) > 1
 
     # -- structs ---------------------------------------------------------------------------------
@@ -233,8 +236,6 @@ class _Bench:
             self.judgement.delete(split[0], split[1], 2)
             self._void(struct, Rule.HISTORY, place.name)
             return
-        if split is not None:
-            split = self._still_whole(split)
         if struct.kind == Kind.DELETED:
             self._keep(struct, place)
             decision = None
@@ -250,9 +251,11 @@ class _Bench:
                 self._keep(struct, place)
             else:
                 self._blank(struct, place, decision)
-        if split is not None:
+        if split is not None and not self.record.is_cut(split) and split not in self.splits:
+            self.splits.add(split)
             self.judgement.splits.append(split)
-            if decision is None or not decision.allowed or not self._may_delete(place).allowed:
+            kept = decision is not None and decision.allowed and self._may_delete(place).allowed
+            if not kept and not self.record.is_deleted(split):
                 self._restore(place, split[0], split[1], split[1] + 2)
 
     def _bad_text(self, struct: Struct, place: Place, allowed: Decision) -> Decision:
@@ -276,9 +279,6 @@ class _Bench:
             ):
                 return half
         return None
-
-    def _still_whole(self, half: Id) -> Id | None:
-        return None if self.record.is_deleted(half) or half in self.judgement.splits else half
 
     def _refuse_server_owned(self, struct: Struct, place: Place) -> None:
         if self.record.registers.get(place) is None:
@@ -398,8 +398,8 @@ class _Bench:
         for place, hits in judgement.hits.items():
             touches = judgement.touches.get(place, [])
             register = self.record.registers.get(place)
-            if register is None or any(touch.live for touch in touches):
-                continue
+            if register is None or (touches and touches[0].origin == register.tail):
+                continue  # the everyday overwriting
             tail = cleared_tail(register, hits, touches, self.frame.knowledge, author.user_id)
             if tail is None:
                 continue

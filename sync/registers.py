@@ -129,6 +129,12 @@ class Register(msgspec.Struct, array_like=True):
                 return tail.value
         return None
 
+    def reaches(self, origin: Id | None) -> bool:
+        """Whether the trail goes back to `origin`, so that nothing after it was forgotten."""
+        if origin is None:
+            return len(self.trail) < MAX_TRAIL
+        return any(tail.id == origin for tail in self.trail)
+
     def advance(self, tail: Tail) -> None:
         """Note the key's new last struct."""
         self.tail = tail.id

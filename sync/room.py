@@ -116,6 +116,9 @@ class Room:
     def is_deleted(self, struct_id: Id) -> bool:
         return self.books.index.is_deleted(struct_id)
 
+    def is_cut(self, struct_id: Id) -> bool:
+        return struct_id in self.books.cut_pairs
+
     def live_parts(self, client: int, start: int, end: int) -> list[tuple[int, int]]:
         return self.books.index.live_parts(client, start, end)
 
@@ -220,7 +223,7 @@ class Room:
         if corrections:
             structs[server] = [*structs.get(server, ()), *corrections]
             update = encode_update(structs, deletes)
-        if not update and not first and not judgement.refused:
+        if not (update or first or judgement.refused or registers):
             return Proposal(exhausted=exhausted)
         row = self._row(
             update or encode_update({}, {}),

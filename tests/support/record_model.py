@@ -31,6 +31,12 @@ class Write:
     def arrived(self) -> bool:
         return self.written_at is not None
 
+    def latest_at(self) -> datetime:
+        """The latest time of this write and those it succeeds: what they beat, it has beaten."""
+        assert self.written_at is not None
+        basis = self.effective_basis()
+        return self.written_at if basis is None else max(self.written_at, basis.latest_at())
+
     def effective_basis(self) -> "Write | None":
         """The last write before this one that the server has and that was allowed."""
         basis = self.basis
@@ -109,7 +115,8 @@ class FieldModel:
         assert standing in leaves, f"{self.name} shows an old value"
         assert not any(clear.removes(standing) for clear in clears), f"{self.name} was cleared"
         for leaf in leaves:
-            later = leaf.written_at > standing.written_at  # type: ignore[operator]
+            assert leaf.written_at is not None
+            later = leaf.written_at > standing.latest_at()
             lost = later and not any(_removed(leaf, clear) for clear in clears)
             assert not lost, f"{self.name} shows {standing.value}, not the later {leaf.value}"
 
@@ -127,6 +134,7 @@ class TextModel:
     authors: dict[str, tuple[int, bool]] = field(default_factory=dict)
     runs: list[str] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
+    attacked: set[str] = field(default_factory=set)
     cut: set[str] = field(default_factory=set)
 
     def check(self, shown: str) -> None:

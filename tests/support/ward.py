@@ -52,6 +52,7 @@ class Ward:
         self.count = 0
         self.refused_values: list[object] = []
         self.pending_clears: list[tuple[bytes | None, Any]] = []
+        self.pending_cuts: list[tuple[int, bytes | None, str, set[str]]] = []
         people = [
             person("N1", "nurse", login_id="N1a", device="da"),
             person("N1", "nurse", login_id="N1b", device="db"),
@@ -212,6 +213,7 @@ class Ward:
     def cut(self, who: int, which: int, where: int, length: int) -> None:
         name = TEXTS[which % 2]
         tablet = self.clinic.tablets[who]
+        gone: set[str] = set()
 
         def step(shown: Shown) -> Step | None:
             current = shown.texts[name]
@@ -238,10 +240,15 @@ class Ward:
                 elif touched and not stock and not whole:
                     text.cut.add(character)
                 elif whole and allowed:
-                    text.deleted.add(character)
+                    gone.add(character)
+                elif whole:
+                    text.attacked.add(character)
             return "cut", name, start, stop - start
 
-        self._transact(who, [step])
+        updates = self._transact(who, [step])
+        sent = updates[-1] if updates and tablet.link is not None else None
+        if gone:
+            self.pending_cuts.append((who, sent, name, gone))
 
     def oddity(self, who: int, which: int) -> None:
         """What no honest client of ours would do, but a stock one can."""
@@ -416,11 +423,26 @@ class Ward:
             if clear.tablet == who and sent == message.payload:
                 clear.written_at = written_at
             elif clear.tablet == who and message.kind == "step2":
-                # Written over before it was sent: nobody can tell it from overwriting.
-                clear.written_at = None if clear.absorbed else written_at
+                # Written over before it was sent, or undone by a correction that crossed it: nobody
+                # can tell it from overwriting or from an echo any more.
+                root, _, key = clear.field.partition(".")
+                shows = self._show(who).maps[root].get(key)
+                clear.written_at = None if clear.absorbed or shows is not None else written_at
             else:
                 left.append((sent, clear))
         self.pending_clears = left
+        waiting: list[tuple[int, bytes | None, str, set[str]]] = []
+        for tablet, sent, name, characters in self.pending_cuts:
+            text = self.model.texts[name]
+            if tablet == who and sent == message.payload:
+                text.deleted |= characters
+            elif tablet == who and message.kind == "step2":
+                # What a refused deletion took and the server put back meanwhile looks like an echo.
+                text.deleted |= characters - text.attacked
+                text.cut |= characters & text.attacked
+            else:
+                waiting.append((tablet, sent, name, characters))
+        self.pending_cuts = waiting
 
 
 def _may(who: Principal, root: str) -> bool:

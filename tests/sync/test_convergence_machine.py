@@ -1,0 +1,166 @@
+"""Any history of edits, refusals, cut links and crashes ends in one record, and the right one.
+
+Stock Y.Docs and pycrdt documents of five people (one with two tablets) against the model. The
+ordinary run is short; FIELDCHART_MACHINE_EXAMPLES and FIELDCHART_MACHINE_STEPS lengthen it.
+"""
+
+import os
+import random
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from tests.support.replicas import YjsProcess
+from tests.support.ward import Ward
+
+EXAMPLES = int(os.environ.get("FIELDCHART_MACHINE_EXAMPLES", "25"))
+STEPS = int(os.environ.get("FIELDCHART_MACHINE_STEPS", "50"))
+
+people = st.integers(0, 5)
+fields = st.integers(0, 4)
+modes = st.integers(0, 7)
+skews = st.sampled_from((0, 0, 0, 3, 10, 50))
+positions = st.integers(0, 50)
+
+
+class RecordMachine(RuleBasedStateMachine):
+    """A day on the ward in whatever order Hypothesis likes."""
+
+    @initialize(client_ids=st.permutations((2001, 2002, 40_000, 2**31, 2**32 - 1, 2**40)))
+    def open_the_ward(self, client_ids: list[int]) -> None:
+        self.ward = Ward(client_ids, None if YjsProcess.missing() else YjsProcess.shared())
+
+    @rule(who=people, which=fields, mode=modes, skew=skews)
+    def write(self, who: int, which: int, mode: int, skew: int) -> None:
+        self.ward.write(who, which, mode, skew)
+
+    @rule(who=people, which=fields, skew=skews)
+    def write_what_is_allowed(self, who: int, which: int, skew: int) -> None:
+        self.ward.write(who, which, 1, skew)
+
+    @rule(who=people, which=st.lists(fields, min_size=2, max_size=4), mode=modes, skew=skews)
+    def write_several(self, who: int, which: list[int], mode: int, skew: int) -> None:
+        self.ward.write_several(who, which, mode, skew)
+
+    @rule(who=people, which=st.integers(0, 1))
+    def clear(self, who: int, which: int) -> None:
+        self.ward.clear(who, which)
+
+    @rule(who=people, which=st.integers(0, 2))
+    def clear_what_is_forbidden(self, who: int, which: int) -> None:
+        self.ward.clear_exact(who, which)
+
+    @rule(who=people, which=st.integers(0, 1), good=st.integers(0, 2))
+    def add_entry(self, who: int, which: int, good: int) -> None:
+        self.ward.add_entry(who, which, good)
+
+    @rule(who=people, which=st.integers(0, 4), how=st.integers(0, 1))
+    def spoil_entry(self, who: int, which: int, how: int) -> None:
+        self.ward.spoil_entry(who, which, how)
+
+    @rule(who=people, which=st.integers(0, 1), where=positions, how=st.integers(0, 3))
+    def insert(self, who: int, which: int, where: int, how: int) -> None:
+        self.ward.insert(who, which, where, how)
+
+    @rule(who=people, which=st.integers(0, 1), where=positions, length=st.integers(0, 4))
+    def cut(self, who: int, which: int, where: int, length: int) -> None:
+        self.ward.cut(who, which, where, length)
+
+    @rule(who=people, which=st.integers(0, 8))
+    def oddity(self, who: int, which: int) -> None:
+        self.ward.oddity(who, which)
+
+    @rule(who=people, how_many=st.integers(1, 6))
+    def deliver(self, who: int, how_many: int) -> None:
+        self.ward.deliver(who, how_many)
+
+    @rule(who=people)
+    def go_offline(self, who: int) -> None:
+        self.ward.go_offline(who)
+
+    @rule(who=people)
+    def go_online(self, who: int) -> None:
+        self.ward.go_online(who)
+
+    @rule(who=people)
+    def lose(self, who: int) -> None:
+        self.ward.lose(who)
+
+    @rule(who=people)
+    def duplicate(self, who: int) -> None:
+        self.ward.duplicate(who)
+
+    @rule()
+    def save_snapshot(self) -> None:
+        self.ward.save_snapshot()
+
+    @rule(from_snapshot=st.booleans())
+    def crash(self, from_snapshot: bool) -> None:
+        self.ward.crash(from_snapshot)
+
+    @rule(which=st.integers(0, 1))
+    def facts(self, which: int) -> None:
+        self.ward.facts(which)
+
+    def teardown(self) -> None:
+        if hasattr(self, "ward"):
+            self.ward.rest()
+
+
+RecordMachine.TestCase.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.skipif(bool(YjsProcess.missing()), reason=YjsProcess.missing() or "yjs is there")
+@pytest.mark.rule("ROOM-1")
+@pytest.mark.rule("ROOM-2")
+@pytest.mark.rule("ROOM-3")
+@pytest.mark.rule("ROOM-4")
+@pytest.mark.rule("LOG-3")
+@pytest.mark.rule("ARB-1")
+@pytest.mark.rule("REG-5")
+class TestRecordsConverge(RecordMachine.TestCase):  # type: ignore[misc] # made by Hypothesis
+    """Every replica, stock or not, ends with the same and rightful record."""
+
+
+@pytest.mark.rule("ROOM-1")
+@pytest.mark.parametrize("seed", range(20))
+def test_random_day_on_the_ward_ends_in_one_record(seed: int) -> None:
+    choose = random.Random(seed)
+    ward = Ward(choose.sample(range(1024, 2**32), 6), None)
+
+    for _ in range(120):
+        random_deed(ward, choose)
+
+    ward.rest()
+
+
+def random_deed(ward: Ward, choose: random.Random) -> None:
+    """One deed, the likely ones more often."""
+    number, who = choose.randrange, choose.randrange(6)
+    skew = choose.choice((0, 0, 0, 3, 10, 50))
+    deeds = (
+        (25, lambda: ward.write(who, number(5), number(8), skew)),
+        (4, lambda: ward.write_several(who, [number(5) for _ in range(3)], number(8), skew)),
+        (5, lambda: ward.clear(who, number(2))),
+        (2, lambda: ward.clear_exact(who, number(3))),
+        (4, lambda: ward.add_entry(who, number(2), number(3))),
+        (3, lambda: ward.spoil_entry(who, number(5), number(2))),
+        (10, lambda: ward.insert(who, number(2), number(50), number(4))),
+        (7, lambda: ward.cut(who, number(2), number(50), number(5))),
+        (3, lambda: ward.oddity(who, number(9))),
+        (22, lambda: ward.deliver(who, number(6) + 1)),
+        (4, lambda: ward.go_offline(who)),
+        (6, lambda: ward.go_online(who)),
+        (1, lambda: ward.lose(who)),
+        (2, lambda: ward.duplicate(who)),
+        (1, ward.save_snapshot),
+        (1, lambda: ward.crash(choose.random() < 0.5)),
+    )
+    choose.choices([deed for _, deed in deeds], [weight for weight, _ in deeds])[0]()
