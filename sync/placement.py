@@ -4,7 +4,7 @@ Pure look-ups in the field index. A struct that starts beyond the known clock, o
 unknown id, is a gap: then nothing of the update is placed. SPEC PLACE-1 to PLACE-8.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 
 import msgspec
 
@@ -125,17 +125,16 @@ def _place_client(
         structs = waiting[current]
         while structs and structs[-1].clock <= wanted:
             struct = structs[-1]
-            missing = _missing(struct, placement, index)
-            if missing is not None:
-                if missing[0] in climbing or not waiting.get(missing[0]):
-                    return Gap(missing)
-                stack.append(missing)
-                climbing.add(missing[0])
-                break
             if struct.kind == Kind.SKIP:
                 return Gap((current, struct.clock))
-            structs.pop()
             one = _place(struct, placement, index, places)
+            if isinstance(one, tuple):
+                if one[0] in climbing or not waiting.get(one[0]):
+                    return Gap(one)
+                stack.append(one)
+                climbing.add(one[0])
+                break
+            structs.pop()
             draft.extend(current, struct.clock, struct.length, one.place)
             if struct.kind == Kind.STRING:
                 draft.mark_pairs(current, struct.clock, str(struct.content))
@@ -150,40 +149,38 @@ def _place_client(
     return None
 
 
-def _missing(struct: Struct, placement: Placement, index: FieldIndex) -> Id | None:
-    for dependency in _dependencies(struct):
-        if placement.place_of(index, dependency) is None:
-            return dependency
-    return None
-
-
-def _dependencies(struct: Struct) -> Iterable[Id]:
-    if struct.origin is not None:
-        yield struct.origin
-    if struct.right_origin is not None:
-        yield struct.right_origin
-    if isinstance(struct.parent, tuple):
-        yield struct.parent
-
-
-def _place(struct: Struct, placement: Placement, index: FieldIndex, places: Places) -> Placed:
+def _place(struct: Struct, placement: Placement, index: FieldIndex, places: Places) -> Placed | Id:
+    """The struct with its place, or the id that it hangs on and that nobody knows."""
     if struct.kind == Kind.GC:
         return Placed(struct, VOID)
     origin, right = struct.origin, struct.right_origin
-    if origin is not None or right is not None:
-        place = placement.place_of(index, origin or right)  # type: ignore[arg-type] # one is not None
-        assert place is not None, "dependencies were looked up before"
-        if place is VOID:
-            return Placed(struct, VOID, Rule.UNKNOWN_FIELD, "?")
-        if origin is not None and right is not None:
-            beside = placement.place_of(index, right)
-            if beside is not place:
-                return Placed(struct, VOID, Rule.HISTORY, place.name)
-        if right is not None and place.key is not None:
+    if origin is None:
+        if right is None:
+            return _place_by_parent(struct, placement, index, places)
+        origin, right = right, None
+    place = placement.place_of(index, origin)
+    if place is None:
+        return origin
+    if right is not None:
+        beside = placement.place_of(index, right)
+        if beside is None:
+            return right
+        if beside is not place and place is not VOID:
             return Placed(struct, VOID, Rule.HISTORY, place.name)
-        return Placed(struct, place)
+    if place is VOID:
+        return Placed(struct, VOID, Rule.UNKNOWN_FIELD, "?")
+    if struct.right_origin is not None and place.key is not None:
+        return Placed(struct, VOID, Rule.HISTORY, place.name)
+    return Placed(struct, place)
+
+
+def _place_by_parent(
+    struct: Struct, placement: Placement, index: FieldIndex, places: Places
+) -> Placed | Id:
     parent = struct.parent
     if not isinstance(parent, str):
+        if parent is not None and placement.place_of(index, parent) is None:
+            return parent
         return Placed(struct, VOID, Rule.TYPE, "?")
     place = places.at(parent, struct.key)
     if place is VOID:
