@@ -15,12 +15,17 @@ __all__ = ["Arrived", "Ask", "Inbox", "Item", "SyncAsked"]
 
 
 class Arrived(msgspec.Struct, frozen=True, gc=False):
-    """An update of a peer: its bytes as they came, not yet decoded; `answer`: as a SyncStep2."""
+    """An update of a peer: its bytes as they came, not yet decoded.
+
+    answer: it came as a SyncStep2. sent_version: what had been sent to the peer when it arrived, so
+    what its author may have seen.
+    """
 
     peer: Peer
     update: bytes
     answer: bool
     received_at: datetime
+    sent_version: int = 0
     journal: tuple[WrittenRange, ...] = ()
 
 

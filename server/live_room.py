@@ -116,6 +116,10 @@ class LiveRoom:
         self.tell_presence(self.presence.leave(peer.id))
         self.idle_since = time.monotonic()
 
+    def sent_version(self, peer: Peer) -> int:
+        """The version up to which everything has been sent to the peer; 0 before it has synced."""
+        return self.stored_version if peer.id in self._synced else 0
+
     def is_idle(self) -> bool:
         """Whether nobody is connected and nothing waits."""
         return not (self.peers or self.holds or len(self.inbox))
@@ -269,6 +273,8 @@ class LiveRoom:
             return
         if item.answer:
             session.answered()
+        else:
+            session.may_have_seen(item.sent_version)
         at = item.received_at
         written_at = item.journal[-1].at if item.journal else at
         frame = Frame(

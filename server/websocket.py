@@ -255,7 +255,7 @@ class FrameReader:
         session.received += 1
         arrived = Arrived(
             connection, message.update, type(message) is SyncStep2, now,
-            session.take_journal(now),
+            self._room.sent_version(connection), session.take_journal(now),
         )  # fmt: skip
         pause = self._room.inbox.add(arrived)
         if wait_s == 0:

@@ -155,6 +155,10 @@ class Room:
         author = frame.author
         books.places.forget_unused(books.registers)
         fresh = check_owners(frame.update, books.index, books.owners, author.user_id)
+        for client, structs in frame.update.structs.items():
+            # What it carries of the record, its author has; also when judging its deletions.
+            carried = min(structs[-1].end, books.index.next_clock(client)) if structs else 0
+            frame.knowledge.learn({client: carried})
         placement = yield from place_structs(frame.update, books.index, books.places)
         if isinstance(placement, Gap):
             return Proposal(gap=placement)

@@ -78,6 +78,15 @@ class Session:
         if self._asked:
             self.knowledge.version = max(self.knowledge.version, self._asked.popleft())
 
+    def may_have_seen(self, version: int) -> None:
+        """A live update came in when everything up to `version` had been sent to its author.
+
+        Some clients repeat all deletions they know in every update. A deletion of what has been
+        overwritten since is therefore taken for such an echo once the overwriting was on its way:
+        a clearing lost in that instant can be repeated, a value cleared by an echo is damage.
+        """
+        self.knowledge.version = max(self.knowledge.version, version)
+
     def note_gap(self) -> bool:
         """The peer's update hangs on something unknown; returns whether to ask once more."""
         self.gaps += 1

@@ -337,3 +337,29 @@ async def test_a_peer_that_asks_again_later_gets_just_what_it_lacks() -> None:
 
         assert isinstance(answer, SyncStep2)
         assert answer.update[:1] == b"\x00"
+
+
+@pytest.mark.rule("KNOW-3")
+async def test_a_client_that_repeats_all_deletions_in_a_live_update_clears_nothing() -> None:
+    """pycrdt's `get_update(state)` carries the whole delete set with every edit."""
+    store = HeldStore()
+    async with hosting(store) as (host, record_id), host.opened(record_id) as room:
+        nurse, other = RecordingPeer(person("nurse")), RecordingPeer(person("nurse", "other"))
+        for peer in (nurse, other):
+            await peer.sync(room)
+        nurse.map("vitals")["pulse"] = 70
+        await nurse.push(room)
+        nurse.map("vitals")["pulse"] = 72
+        await nurse.push(room)
+        await host.stand_at(person("receptionist"), record_id, "triage")
+        await settled()
+        other.messages()
+
+        before = other.document.get_state()
+        other.map("vitals")["spo2"] = 97
+        echoing = other.document.get_update(before)
+        await room.inbox.put(Arrived(other, echoing, False, NOW, room.sent_version(other)))
+        await settled()
+
+        assert room.room.document.section("vitals") == {"pulse": 72.0, "spo2": 97.0}
+        assert not await store.records.refusals(record_id)
