@@ -261,8 +261,13 @@ class _Bench:
     def _bad_text(self, struct: Struct, place: Place, allowed: Decision) -> Decision:
         if struct.kind != Kind.STRING:
             return WRONG_KIND
+        assert place.field is not None, "text places have a field"
+        bad = place.field.violation(struct.content)
+        if bad is not None:
+            return bad
         units = self.added_units.get(place.root, 0) + struct.length
-        if self.record.text_units(place.root) + units > self.record.limits.max_narrative_units:
+        most = min(self.record.limits.max_narrative_units, place.field.max_bytes)
+        if self.record.text_units(place.root) + units > most:
             return NARRATIVE_FULL
         if self.record.size_bytes() > self.record.limits.max_record_bytes:
             return RECORD_FULL

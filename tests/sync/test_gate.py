@@ -136,6 +136,17 @@ def test_narrative_takes_no_more_text_than_its_limit() -> None:
     assert here.outcome().texts["assessment.notes"] == "123456789"
 
 
+@pytest.mark.rule("GATE-9")
+@pytest.mark.parametrize("text", ["nul\0", "escape\x1b[2J", "bell\a"])
+def test_narrative_takes_no_control_characters(text: str) -> None:
+    here = scene("nurse")
+
+    proposal = here.send(insertion(ME, 0, text))
+
+    assert [r.rule for r in proposal.refusals] == [Rule.TYPE]
+    assert here.outcome().texts["assessment.notes"] == ""
+
+
 @pytest.mark.rule("GATE-13")
 def test_refusal_names_field_rule_reason_value_and_author_and_keeps_the_structs() -> None:
     here = scene("nurse")
