@@ -59,8 +59,8 @@ def arbitrate_writes(
         basis = register.basis(touch.origin)
         at_tail = touch.origin == register.tail
         write = touch.write
-        if not touch.live and touch.last in continued:
-            write = None  # overwritten by its own author: what it said is gone, and it cleared nothing
+        if not touch.live and (touch.last in continued or basis is None):
+            write = None  # overwritten by its own author, or removed where nothing had been
         if write is not None and at_tail and register.follows(basis, write.login_id):
             register.succeed(write, touch.origin, live=touch.live)
             if write.written_at != frame.written_at:
@@ -68,11 +68,8 @@ def arbitrate_writes(
             continue
         outcome.everyday = False
         exact = exact and at_tail
-        reached = register.reaches(touch.origin)
-        after = _insert(register, touch, basis, frame, version)
-        if write is not None and not touch.live:
-            if not reached or _any_known(after, frame.knowledge):
-                write = None  # it was overwritten at its author's, not cleared by them
+        if _insert(register, touch, basis, frame, version) and not touch.live:
+            write = None  # it was overwritten at its author's, not cleared by them
         if write is None:
             register.alias(touch.last, basis)
         elif register.follows(basis, write.login_id):
@@ -102,6 +99,8 @@ def cleared_tail(
     if touches:
         trail = trail.copy()
         for touch in touches:
+            if not register.reaches(touch.origin) and all(t.last != touch.origin for t in touches):
+                return None
             insert_in_order(trail, Tail(touch.last, -1, touch.origin, None, None, NOBODY))
     for tail in reversed(trail):
         hit = _is_hit(tail.id, hits)
@@ -196,7 +195,17 @@ def _value(register: Register) -> object | Absent:
 
 def _insert(
     register: Register, touch: Touch, basis: Id | None, frame: Frame, version: int
-) -> list[Tail]:
+) -> bool:
+    """Put a struct where it belongs in the trail; whether its author had seen something after it.
+
+    Where the trail does not reach back to its origin nobody can tell its place. Then it stays out,
+    and until its author has seen the correction that follows, no deletion of theirs is a clearing.
+    """
+    user_id = frame.author.user_id
+    if not register.reaches(touch.origin):
+        for tail in list(register.trail):
+            register.note_cleared(tail.id, user_id)
+        return True
     write, live = touch.write, NOBODY
     if write is not None:
         shows, value = write.id, write.value
@@ -205,12 +214,9 @@ def _insert(
         shows, value = basis, register.value_before(basis)
         standing = register.standing
         if touch.live and standing is not None and not standing.cleared:
-            live = frame.author.user_id
-    return register.insert(Tail(touch.last, version, touch.origin, shows, value, live))
-
-
-def _any_known(tails: list[Tail], knowledge: Knowledge) -> bool:
-    return any(knowledge.knows(tail.id, tail.version) for tail in tails)
+            live = user_id
+    after = register.insert(Tail(touch.last, version, touch.origin, shows, value, live))
+    return any(frame.knowledge.knows(tail.id, tail.version) for tail in after)
 
 
 def _is_hit(struct_id: Id, hits: list[Hit]) -> bool:

@@ -24,8 +24,9 @@ __all__ = [
     "insert_in_order",
 ]
 
-MAX_TRAIL = 8
-"""Past tails a register remembers. It bounds how far back a clear or a conflict's base is recognised."""
+MAX_TRAIL = 16
+"""Structs of a key's chain that a register remembers: how far back a clearing or a conflict's base is
+recognised. Where it does not reach, a clearing counts for nothing rather than for too much."""
 
 MAX_CONTENDERS = 8
 """Concurrent values that one register keeps beside the standing one."""

@@ -204,6 +204,7 @@ class Room:
         if judgement.removed_originals:
             for copy in succeeding_copies(books, judgement.removed_originals, frame.knowledge):
                 judgement.delete(copy.server, copy.copy_clock, copy.length)
+                judgement.widened = True
         first = books.cut(judgement.splits)
         if first:
             document.apply(encode_update({}, first))

@@ -55,6 +55,7 @@ class Clear:
     basis: Write
     written_at: datetime | None = None
     absorbed: bool = False
+    certain: bool = True
 
     def removes(self, write: Write) -> bool:
         basis: Write | None = self.basis
@@ -75,6 +76,7 @@ class FieldModel:
     contenders: list[Write] = field(default_factory=list)
     disputed: bool = False
     overflowed: bool = False
+    forgetful: bool = False
 
     def arrive(self, write: Write, at: datetime) -> None:
         """The server has taken a frame that carries this value."""
@@ -113,7 +115,9 @@ class FieldModel:
         standing = self.writes[shown]
         assert standing.allowed, f"{self.name} shows a value that nobody may write"
         assert standing in leaves, f"{self.name} shows an old value"
-        assert not any(clear.removes(standing) for clear in clears), f"{self.name} was cleared"
+        certain = [clear for clear in clears if clear.certain]
+        removed = any(clear.removes(standing) for clear in certain)
+        assert self.forgetful or not removed, f"{self.name} was cleared"
         for leaf in leaves:
             assert leaf.written_at is not None
             later = leaf.written_at > standing.latest_at()

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from permissions.model import Principal
+from sync.registers import MAX_TRAIL
 from sync.structs import Kind
 from sync.update import decode_state_vector, decode_update
 from tests.support.clinic import BOUNDS, Clinic, Message, Tablet, shows_registers
@@ -226,7 +227,6 @@ class Ward:
             text = self.model.texts[name]
             if not allowed:
                 self.model.offences.add((tablet.person.user_id, name))
-            stock = not isinstance(tablet.replica, PyReplica)
             position = 0
             for character in current:
                 width = 2 if character > "\uffff" else 1
@@ -235,10 +235,9 @@ class Ward:
                 position += width
                 if character == "\ufffd":
                     continue
-                if touched and not whole and stock:
+                if touched and not whole:
                     text.cut.add(character)
-                elif touched and not stock and not whole:
-                    text.cut.add(character)
+                    text.attacked.add(character)
                 elif whole and allowed:
                     gone.add(character)
                 elif whole:
@@ -327,6 +326,8 @@ class Ward:
                     while tablet.link is not None and (tablet.link.up or tablet.link.down):
                         moved = True
                         self.deliver(who, 1)
+            shown = [tablet.replica.show() for tablet in self.clinic.tablets]
+            assert all(one == shown[0] for one in shown), f"they differ before they rest: {shown}"
         shown = [tablet.replica.show() for tablet in self.clinic.tablets]
         shown.append(self.clinic.fresh().show())
         if self.process is not None:
@@ -336,6 +337,9 @@ class Ward:
             replica = PyReplica(2**31 + 11)
             replica.apply(room.document.encode())
             shown.append(replica.show())
+        for place, register in self.clinic.room.registers.items():
+            if place.name in self.model.fields and len(register.trail) == MAX_TRAIL:
+                self.model.fields[place.name].forgetful = True
         self.model.check_rest(shown[-1])
         for number, one in enumerate(shown):
             assert one == shown[-1], f"replica {number} differs: {one} is not {shown[-1]}"
@@ -428,6 +432,7 @@ class Ward:
                 root, _, key = clear.field.partition(".")
                 shows = self._show(who).maps[root].get(key)
                 clear.written_at = None if clear.absorbed or shows is not None else written_at
+                clear.certain = False
             else:
                 left.append((sent, clear))
         self.pending_clears = left
