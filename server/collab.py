@@ -93,9 +93,12 @@ class CollabSocket:
         writer = asyncio.ensure_future(self.outbox.run())
         reader = asyncio.ensure_future(self._read(receive))
         try:
-            await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+            ends = {reader, writer, self.outbox.ending}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if self.outbox.closing and not writer.done():
                 await asyncio.wait({writer}, timeout=self._house.settings.close_seconds)
+                if not writer.done():
+                    self.outbox.close_now()
         finally:
             for task in (reader, writer):
                 task.cancel()
@@ -207,7 +210,7 @@ class CollabSocket:
             principal = await self._principal(token)
             record_id = await house.store.records.resolve(_record_of(document.name))
             async with self._rooms.opened(record_id) as room:
-                self._rooms.check_open(room, principal)
+                self._rooms.check_join(room, principal)
                 await audit_opening(house, principal, record_id)
                 with house.authenticator.connected(principal):
                     await self._stay(document, principal, room)

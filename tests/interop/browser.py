@@ -11,6 +11,7 @@ from typing import Any
 HERE = Path(__file__).parent
 DEADLINE_S = 15.0
 POLL_S = 0.01
+MAX_LINE_BYTES = 16 * 1024 * 1024
 
 Shown = dict[str, Any]
 
@@ -45,7 +46,7 @@ class Node:
     async def __aenter__(self) -> "Node":
         self._process = await asyncio.create_subprocess_exec(
             "node", str(HERE / "clients.mjs"), cwd=HERE,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=MAX_LINE_BYTES,
         )  # fmt: skip
         self._reader = asyncio.create_task(self._read())
         return self

@@ -24,7 +24,12 @@ COMPILED = Path(gettempdir(), "fieldchart-test-pycache")
 
 
 def _environment() -> dict[str, str]:
-    ours = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    """Ours, without settings that are not the test's."""
+    ours = {
+        key: value
+        for key, value in os.environ.items()
+        if key != "PYTHONDONTWRITEBYTECODE" and not key.startswith("FIELDCHART_")
+    }
     return {**ours, "PYTHONPYCACHEPREFIX": str(COMPILED)}
 
 
