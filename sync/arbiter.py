@@ -76,7 +76,8 @@ def arbitrate_writes(
             register.standing = write
         else:
             register.contend(basis, write)
-            touched.discard(basis)  # type: ignore[arg-type] # None is never in the set
+            if basis is not None:
+                touched.discard(basis)
             touched.add(write.id)
     if touched:
         outcome.changed_conflict = register.settle(touched)
@@ -92,8 +93,8 @@ def cleared_tail(
     """What the author of these deletions cleared: the struct that came last in what they knew.
 
     Anything else in a delete set is an echo of older deletions or how Yjs encodes overwriting; so
-    is a deletion of what came deleted, and one that was judged before. touches: what the author wrote
-    in the same update. SPEC ARB-6.
+    is a deletion of what came deleted, and one that was judged before. touches: what the author
+    wrote in the same update. SPEC ARB-6.
     """
     trail = register.trail
     if touches:
@@ -110,9 +111,7 @@ def cleared_tail(
     return None
 
 
-def arbitrate_clear(
-    register: Register, clear: Clear, frame: Frame, version: int
-) -> Arbitration:
+def arbitrate_clear(register: Register, clear: Clear, frame: Frame, version: int) -> Arbitration:
     """Let a deletion of what the key showed take part. SPEC ARB-6 to ARB-8."""
     outcome = Arbitration(everyday=False)
     tail, author, standing = clear.tail, frame.author, register.standing
@@ -174,9 +173,7 @@ def describe_conflict(register: Register, place: Place, conflict_id: str) -> Con
     )  # fmt: skip
 
 
-def _correct_if_wrong(
-    register: Register, exact: bool, last: Touch, outcome: Arbitration
-) -> None:
+def _correct_if_wrong(register: Register, exact: bool, last: Touch, outcome: Arbitration) -> None:
     standing = register.standing
     if exact:
         if standing is not None and not standing.cleared:
@@ -193,9 +190,7 @@ def _value(register: Register) -> object | Absent:
     return ABSENT if standing is None or standing.cleared else standing.value
 
 
-def _insert(
-    register: Register, touch: Touch, basis: Id | None, frame: Frame, version: int
-) -> bool:
+def _insert(register: Register, touch: Touch, basis: Id | None, frame: Frame, version: int) -> bool:
     """Put a struct where it belongs in the trail; whether its author had seen something after it.
 
     Where the trail does not reach back to its origin nobody can tell its place. Then it stays out,
@@ -206,16 +201,16 @@ def _insert(
         for tail in list(register.trail):
             register.note_cleared(tail.id, user_id)
         return True
-    write, live = touch.write, NOBODY
+    write, standing, live = touch.write, register.standing, NOBODY
     if write is not None:
-        shows, value = write.id, write.value
         live = EVERYBODY if touch.live else NOBODY
+        tail = Tail(touch.last, version, touch.origin, write.id, write.value, live)
     else:
-        shows, value = basis, register.value_before(basis)
-        standing = register.standing
         if touch.live and standing is not None and not standing.cleared:
             live = user_id
-    after = register.insert(Tail(touch.last, version, touch.origin, shows, value, live))
+        value = register.value_before(basis)
+        tail = Tail(touch.last, version, touch.origin, basis, value, live)
+    after = register.insert(tail)
     return any(frame.knowledge.knows(tail.id, tail.version) for tail in after)
 
 

@@ -1,7 +1,7 @@
 """The books of a record: all that the gate and the arbiter know of it besides the document itself.
 
 One `Books` stands beside one `Document` and grows by the same rows: live ones and, on load, stored
-ones. Whatever cannot be derived from a row's structs is in the row's annotations. SPEC LOG-3, LOG-4.
+ones. Whatever cannot be derived from a row's structs is in the row's annotations. SPEC LOG-3.
 """
 
 from datetime import datetime
@@ -17,7 +17,12 @@ from sync.registers import Register, Write
 from sync.structs import Deletes, Id, Kind, Struct
 
 __all__ = [
-    "Annotations", "Books", "Copy", "RowAuthor", "decode_annotations", "encode_annotations",
+    "Annotations",
+    "Books",
+    "Copy",
+    "RowAuthor",
+    "decode_annotations",
+    "encode_annotations",
 ]
 
 
@@ -65,7 +70,7 @@ _DECODE_ANNOTATIONS = msgspec.msgpack.Decoder(Annotations)
 class Books:
     """Field index, registers, owners of client ids, restored text and sizes of one record.
 
-    cut_pairs: first halves of the surrogate pairs that an insertion cut, in order; they are deleted.
+    cut_pairs: first halves of the surrogate pairs that insertions cut, in order; all are deleted.
     """
 
     __slots__ = ("copies", "cut_pairs", "index", "owners", "places", "registers", "text_units")
@@ -112,7 +117,7 @@ class Books:
                             index.mark_deleted(client, start, end)
 
     def cut(self, pairs: list[Id]) -> Deletes:
-        """Note surrogate pairs that an insertion cuts; returns the deletions that must come first."""
+        """Note surrogate pairs that an insertion cuts; returns what must be deleted first."""
         self.cut_pairs.update(dict.fromkeys(pairs))
         deletes: Deletes = {}
         for client, clock in pairs:

@@ -2,11 +2,11 @@
 
 It receives updates that the gate has judged and `update.py` has encoded, and nothing else. A panic
 inside Yrs, or an answer that contradicts the index, raises DocumentSuspect: the room is dropped and
-loaded again. SPEC DOC-1 to DOC-5.
+loaded again. SPEC WIRE-6, ARB-2.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pycrdt import Doc, Map, Text, TransactionEvent
 
@@ -29,8 +29,12 @@ class Absent:
 ABSENT = Absent()
 
 _TRUSTED = Bounds(
-    max_frame_bytes=2**31, max_structs=2**31, max_delete_ranges=2**31, max_value_bytes=2**31,
-    max_narrative_bytes=2**31, max_value_items=2**31,
+    max_frame_bytes=2**31,
+    max_structs=2**31,
+    max_delete_ranges=2**31,
+    max_value_bytes=2**31,
+    max_narrative_bytes=2**31,
+    max_value_items=2**31,
 )
 """What Yrs itself encodes was judged struct by struct on its way in; only its size is unbounded."""
 
@@ -42,8 +46,8 @@ class Document:
 
     def __init__(self, server_client: int, state: bytes | None = None) -> None:
         self.server_client = server_client
-        self._doc: Doc[object] = Doc(client_id=server_client)
-        self._maps: dict[str, Map[object]] = {}
+        self._doc: Doc[Any] = Doc(client_id=server_client)
+        self._maps: dict[str, Map[Any]] = {}
         if state is not None:
             self.apply(state)
 
@@ -53,7 +57,7 @@ class Document:
 
     def encode(self, state_vector: Mapping[int, int] | None = None) -> bytes:
         """The update that brings a peer with `state_vector` (nothing: an empty one) up to date."""
-        vector = None if state_vector is None else encode_state_vector(state_vector)
+        vector = None if state_vector is None else encode_state_vector(dict(state_vector))
         return self._guard(lambda: self._doc.get_update(vector))
 
     def value(self, root: str, key: str) -> object:
@@ -69,7 +73,7 @@ class Document:
         return self._guard(lambda: str(self._doc.get(name, type=Text)))
 
     def write(self, root: str, key: str, value: object | Absent) -> Struct:
-        """Write `value` over whatever the key shows, as the server; return the struct that carries it.
+        """Write `value` over whatever the key shows, as the server; return the struct that has it.
 
         The struct is the new last one of the key's chain: Yrs itself picks its origin, so the
         arbiter never has to know how Yjs ordered concurrent siblings (docs/decisions.md).
@@ -91,8 +95,16 @@ class Document:
         struct = structs[0]
         if isinstance(value, Absent):
             return Struct(
-                struct.client, struct.clock, 1, Kind.DELETED, None, struct.origin, None,
-                struct.parent, struct.key, True,
+                struct.client,
+                struct.clock,
+                1,
+                Kind.DELETED,
+                None,
+                struct.origin,
+                None,
+                struct.parent,
+                struct.key,
+                True,
             )
         return struct
 
@@ -103,10 +115,10 @@ class Document:
         return decode_update(update, _TRUSTED).structs.get(client, [])
 
     def draft(self, client: int, edit: Callable[["Draft"], None]) -> bytes:
-        """The update that `edit` makes of this document under another client id; nothing is changed."""
+        """The update that `edit` would make of this document under another client id."""
         return self._guard(lambda: Draft(client, self._doc.get_update()).record(edit))
 
-    def _map(self, root: str) -> "Map[object]":
+    def _map(self, root: str) -> "Map[Any]":
         known = self._maps.get(root)
         if known is None:
             known = self._maps[root] = self._doc.get(root, type=Map)
@@ -143,7 +155,7 @@ class Draft:
     """A copy of a document that a server-side hand edits to produce an update (REST, demo data)."""
 
     def __init__(self, client: int, state: bytes) -> None:
-        self._doc: Doc[object] = Doc(client_id=client)
+        self._doc: Doc[Any] = Doc(client_id=client)
         self._doc.apply_update(state)
 
     def record(self, edit: "Callable[[Draft], None]") -> bytes:
@@ -160,7 +172,7 @@ class Draft:
 
     def set(self, root: str, key: str, value: object) -> None:
         """Set one key of a root map; None clears it."""
-        target: Map[object] = self._doc.get(root, type=Map)
+        target: Map[Any] = self._doc.get(root, type=Map)
         if value is not None:
             target[key] = value
         elif key in target:

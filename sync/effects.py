@@ -1,4 +1,4 @@
-"""What a batch of judged updates leaves behind, as values: rows, refusals, conflicts, audit entries.
+"""What a batch of judged updates leaves behind: rows, refusals, conflicts, audit entries.
 
 The order of effects is the shell's (`server/executor.py`): one `Commit` is stored in one
 transaction, then senders are acknowledged, then everybody is told. Instants are aware UTC.
@@ -53,7 +53,7 @@ class UpdateRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """One refused field of one update. `value` is JSON text; `original` the frame as the peer sent it.
+    """One refused field of one update. `value` is JSON text; `original` what the peer sent of it.
 
     id: `"<version>.<ordinal>"`, unique in its record.
     """
@@ -88,7 +88,8 @@ class ConflictValue(msgspec.Struct, frozen=True, kw_only=True):
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     """Two or more values of one field, written by people who could not see each other.
 
-    id: `"<version>.<ordinal>"` of the update that raised it; a later row with the same id replaces it.
+    id: `"<version>.<ordinal>"` of the update that raised it; a later row with the same id replaces
+    it.
     base: JSON text of the value all of them started from. standing: index into `values`.
     """
 
@@ -150,7 +151,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A cache of a log prefix: the document, the gate's index, and the position and hash they stand for."""
+    """A cache of a log prefix: document and index, and the position and hash they stand for."""
 
     version: int
     hash: bytes

@@ -3,7 +3,7 @@
 Owns: client id → runs of clocks → place (run-length coded; one look-up is one bisect), the ranges
 that are deleted, and the clocks at which a surrogate pair starts. It is extended by each accepted
 update and rebuilt from storage on load. It must never hold a clock that the document lacks.
-SPEC PLACE-1 to PLACE-4.
+SPEC PLACE-1, PLACE-2, PLACE-7.
 """
 
 from bisect import bisect_right
@@ -38,19 +38,19 @@ class Place(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     @property
     def name(self) -> str:
-        """The field's name as people see it: `vitals.pulse`, `prescriptions.01J…`, `diagnosis.plan`."""
+        """The name people see: `vitals.pulse`, `prescriptions.01J…`, `diagnosis.plan`."""
         return self.root if self.key is None else f"{self.root}.{self.key}"
 
 
 VOID = Place("void", "", None, None)
-"""The place of structs that are in no field: they travel as GC structs, and so does what hangs on them."""
+"""The place of structs in no field: they travel as GC structs, and so does what hangs on them."""
 
 
 class Places:
     """The interned places of one record.
 
-    Keys that peers make up (entries, server facts) are kept only once something stands there, so that
-    refused names take no memory.
+    Keys that peers make up (entries, server facts) are kept only once something stands there, so
+    that refused names take no memory.
     """
 
     __slots__ = ("_known", "_new", "_profile")
@@ -179,7 +179,7 @@ class FieldIndex:
         runs.end = clock
 
     def extend(self, client: int, clock: int, length: int, place: Place) -> None:
-        """Append known clocks. `clock` is `next_clock(client)`; anything else is our own mistake."""
+        """Append known clocks. `clock` is `next_clock(client)`; anything else is our mistake."""
         runs = self._runs.get(client)
         if runs is None:
             runs = self._runs[client] = _Runs()
@@ -190,7 +190,7 @@ class FieldIndex:
         runs.end = clock + length
 
     def runs(self, client: int, start: int, end: int) -> Iterator[tuple[int, int, Place]]:
-        """The known part of [start, end) as `(start, end, place)`; work is linear in the runs covered."""
+        """The known part of [start, end) as `(start, end, place)`; linear in the runs covered."""
         runs = self._runs.get(client)
         if runs is None or not runs.starts:
             return

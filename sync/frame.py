@@ -1,4 +1,4 @@
-"""One update on its way through the gate: who sent it, when it was written, what the sender had seen."""
+"""An update on its way through the gate: who sent it, when it was written, what they had seen."""
 
 from bisect import bisect_right
 from datetime import datetime
@@ -17,7 +17,7 @@ class Knowledge(msgspec.Struct):
 
     A state vector does not move with deletes, so this is what tells an echoed delete from a new one
     (gate.md, section 6). version: every broadcast up to it was processed by the peer.
-    SPEC KNOW-1 to KNOW-4.
+    SPEC KNOW-1.
     """
 
     state_vector: dict[int, int] = {}
@@ -47,7 +47,7 @@ class WrittenRange(msgspec.Struct, frozen=True, gc=False):
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """One decoded update with what judging it needs.
 
-    written_at: when it was written, bounded by the server; the receipt where the peer has no journal.
+    written_at: when it was written, bounded by the server; without a journal the receipt.
     journal: finer times for clock ranges. whole: refuse everything if anything is refused (REST).
     """
 

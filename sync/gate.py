@@ -2,25 +2,22 @@
 
 Pure: reads the field index and the registers, changes neither. What is refused keeps its clocks
 (blank, or a GC struct where even its name may not travel), so that no later edit of the same client
-hangs behind a hole. SPEC GATE-1 to GATE-14.
+hangs behind a hole. SPEC GATE-1 to GATE-17.
 """
 
 from collections.abc import Generator
-from typing import Protocol
 
-import msgspec
-
-from permissions.model import Decision, Operation, RecordState, Rule
-from permissions.policy import Policy
+from permissions.model import Decision, Operation, Rule
 from sync.arbiter import cleared_tail
 from sync.fields import VOID, Place, RangeSet
 from sync.frame import Frame, WrittenTimes
 from sync.judgement import Clear, Hit, Judgement, Restore, Touch
 from sync.placement import STEP, Placed, Placement
-from sync.registers import Register, Write
+from sync.record_view import Limits, PairIndex, RecordView
+from sync.registers import Write
 from sync.structs import Id, Kind, Struct
 
-__all__ = ["Limits", "RecordView", "judge"]
+__all__ = ["Limits", "judge"]
 
 MAX_BRANCHES_PER_KEY = 64
 """Structs of one frame that do not continue the key's chain. An honest backlog has one per time the
@@ -30,7 +27,7 @@ SERVER_OWNED = Decision(False, Rule.SERVER_OWNED, "Only the server writes this."
 WRONG_KIND = Decision(False, Rule.TYPE, "This field cannot hold content of that kind.")
 NOT_A_FIELD = Decision(False, Rule.UNKNOWN_FIELD, "The profile has no such field.")
 NO_CONTAINER = Decision(False, Rule.TYPE, "Records hold no nested shared types.")
-BAD_HISTORY = Decision(False, Rule.HISTORY, "The edit contradicts the history it claims to continue.")
+BAD_HISTORY = Decision(False, Rule.HISTORY, "The edit contradicts the history it continues.")
 NARRATIVE_FULL = Decision(False, Rule.SIZE, "The text has reached its largest size.")
 RECORD_FULL = Decision(False, Rule.SIZE, "The record has reached its largest size.")
 
@@ -39,44 +36,6 @@ _VOID_DECISIONS = {
     Rule.TYPE: NO_CONTAINER,
     Rule.HISTORY: BAD_HISTORY,
 }
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Named limits of one record (contract, section 4). narrative: UTF-16 units; record: bytes."""
-
-    max_narrative_units: int = 1024 * 1024
-    max_record_bytes: int = 16 * 1024 * 1024
-    max_restored_units: int = 8192
-    max_value_bytes: int = 64 * 1024
-
-
-class PairIndex(Protocol):
-    """Knows where surrogate pairs are."""
-
-    def is_pair_start(self, client: int, clock: int) -> bool: ...
-
-
-class RecordView(PairIndex, Protocol):
-    """What the gate reads of a room."""
-
-    policy: Policy
-    state: RecordState
-    limits: Limits
-    registers: dict[Place, Register]
-
-    def text_units(self, root: str) -> int: ...
-
-    def size_bytes(self) -> int: ...
-
-    def place_of(self, struct_id: Id) -> Place | None: ...
-
-    def is_deleted(self, struct_id: Id) -> bool: ...
-
-    def is_cut(self, struct_id: Id) -> bool: ...
-
-    def live_parts(self, client: int, start: int, end: int) -> list[tuple[int, int]]: ...
-
-    def known_runs(self, client: int, start: int, end: int) -> list[tuple[int, int, Place]]: ...
 
 
 def judge(
@@ -148,9 +107,7 @@ class _Bench:
         if field.kind == "entry":
             register = self.record.registers.get(place)
             stands = register is not None and register.standing is not None
-            operation = (
-                Operation.CHANGE if stands or place in self.added_entries else Operation.ADD
-            )
+            operation = Operation.CHANGE if stands or place in self.added_entries else Operation.ADD
         else:
             operation = Operation.WRITE
         author = self.frame.author
@@ -279,9 +236,7 @@ class _Bench:
         origin, right = struct.origin, struct.right_origin
         index, draft = self.record, self.placement.draft
         for half in (origin, None if right is None else (right[0], right[1] - 1)):
-            if half is not None and (
-                index.is_pair_start(*half) or draft.is_pair_start(*half)
-            ):
+            if half is not None and (index.is_pair_start(*half) or draft.is_pair_start(*half)):
                 return half
         return None
 

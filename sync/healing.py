@@ -2,7 +2,7 @@
 
 Every character gets its own struct directly right of its original. So whatever a colleague wrote
 between two of the originals, without knowing of the deletion, still lands between their copies.
-SPEC HEAL-1 to HEAL-6.
+SPEC HEAL-1 to HEAL-5.
 """
 
 from sync.books import Books, Copy
@@ -19,7 +19,7 @@ __all__ = ["restored_copies", "succeeding_copies"]
 def restored_copies(
     document: Document, index: FieldIndex, restores: list[Restore], version: int
 ) -> tuple[list[Struct], list[Copy]]:
-    """Structs of the server's that show again what the ranges showed, and which unit each stands for.
+    """Structs of the server's that show again what the ranges showed, and what each stands for.
 
     Raises DocumentSuspect when the document does not hold what the index says.
     """
@@ -47,7 +47,7 @@ def restored_copies(
 
 
 def _units(held: list[Struct], start: int, end: int) -> list[tuple[int, int, str, bool]]:
-    """(start, end, character, whether the same struct goes on) of the characters in [start, end)."""
+    """(start, end, character, whether the same struct goes on) of each character in the range."""
     units: list[tuple[int, int, str, bool]] = []
     for struct in held:
         if struct.end <= start or struct.clock >= end or struct.kind != Kind.STRING:
@@ -68,7 +68,7 @@ def _part(text: str, start: int, end: int) -> str:
 
 
 def _copies_in(of_client: dict[int, Copy], start: int, end: int) -> list[Copy]:
-    """The copies of originals in [start, end): work is bounded by the shorter of range and copies."""
+    """The copies of originals in [start, end); work is the lesser of range and copies."""
     if end - start < len(of_client):
         return [of_client[clock] for clock in range(start, end) if clock in of_client]
     return [copy for copy in of_client.values() if start <= copy.clock < end]

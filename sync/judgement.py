@@ -1,4 +1,4 @@
-"""What the gate found in one update: what stays, what was refused and why, what needs arbitration."""
+"""What the gate found in one update: what stays, what was refused and why, what to arbitrate."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ connection's budget for a minute, which such a frame uses up."""
 
 
 class Touch(NamedTuple):
-    """A struct in a keyed place: the write it makes, or None where it was refused or may not be written.
+    """A struct in a keyed place: the write it makes, None where its author may not write there.
 
     live: it came with content.
     """
@@ -70,7 +70,7 @@ class Judgement(msgspec.Struct):
     structs, deletes: the rewritten update. touches, hits: structs and deletions per keyed place, in
     order. clears: what hits without writes amount to. removed_originals: allowed deletions of text
     that may have been restored under other ids. restores: text to put back. splits: surrogate pairs
-    to delete in a transaction of their own first. widened: a deletion reaches further than was sent.
+    to delete in a transaction of their own first. widened: what is deleted is more than was sent.
     kept: the rewritten structs in the order in which they were placed, with their places.
     changed: names of the fields that an accepted part changes, in order (a dict for its order).
     role: the role that allowed the last accepted write, else the first accepted deletion.

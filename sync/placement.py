@@ -1,7 +1,7 @@
-"""Placing: which field each new struct of an update belongs to, before anything is judged or applied.
+"""Placing: which field each new struct of an update belongs to, before anything is judged.
 
 Pure look-ups in the field index. A struct that starts beyond the known clock, or that hangs on an
-unknown id, is a gap: then nothing of the update is placed. SPEC PLACE-1 to PLACE-8.
+unknown id, is a gap: then nothing of the update is placed. SPEC PLACE-1 to PLACE-7.
 """
 
 from collections.abc import Generator
@@ -25,7 +25,7 @@ STEP = 500
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """The update hangs on something the record does not know: `missing`. Ask the client for the rest."""
+    """The update hangs on something unknown: `missing`. The client is to be asked for the rest."""
 
     missing: Id
 

@@ -11,7 +11,7 @@ from sync.update import encode_update
 __all__ = ["refusals_of"]
 
 MAX_NAME = 200
-"""Characters of a refused name that are kept: it comes from the peer (the original bytes stay whole)."""
+"""Characters of a refused name that are kept: the peer chose it. The original stays whole."""
 
 
 def refusals_of(judgement: Judgement, frame: Frame, version: int) -> tuple[Refusal, ...]:
@@ -50,7 +50,7 @@ def _original(structs: list[Struct]) -> bytes:
 
 
 def _value(refused: RefusedField) -> str:
-    """JSON text of what was tried: the last value of a key, or the inserted text; null for a deletion."""
+    """JSON text of what was tried: a key's last value or the inserted text; null: a deletion."""
     texts = [str(s.content) for s in refused.structs if s.kind == Kind.STRING]
     if texts:
         return msgspec.json.encode("".join(texts)).decode()

@@ -3,7 +3,7 @@
 Yjs lets the higher client id win among concurrent writes of one key. A register decides by time
 instead: a write that continues what the register holds succeeds it; any other write is concurrent
 with it, and the later one stands. Values only; `arbiter.py` applies the outcome to the document.
-SPEC REG-1 to REG-9.
+SPEC REG-1 to REG-8.
 """
 
 from datetime import datetime
@@ -25,8 +25,8 @@ __all__ = [
 ]
 
 MAX_TRAIL = 16
-"""Structs of a key's chain that a register remembers: how far back a clearing or a conflict's base is
-recognised. Where it does not reach, a clearing counts for nothing rather than for too much."""
+"""Structs of a key's chain that a register remembers: how far back a clearing or a conflict's base
+is recognised. Where it does not reach, a clearing counts for nothing rather than for too much."""
 
 MAX_CONTENDERS = 8
 """Concurrent values that one register keeps beside the standing one."""
@@ -35,7 +35,7 @@ MAX_CLEARERS = 8
 """People whose deletion of one struct is remembered; forgetting one can only refuse it twice."""
 
 MAX_ALIASES = 128
-"""Structs that stand for others which a register remembers; forgetting one can only raise a false alarm."""
+"""Structs standing for others that are remembered; forgetting one can only raise a false alarm."""
 
 
 EVERYBODY = "*"
@@ -43,7 +43,7 @@ NOBODY = ""
 
 
 class Write(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One authorised write of a keyed field. `value` is JSON; None with `cleared` where it was removed.
+    """One authorised write of a keyed field. `value` is JSON; None, `cleared`: it was removed.
 
     removed: of a clear by deletion, the write that it removed. Such a clear has no struct of its
     author's: until its tombstone is written, and where it lost, its id is `(0, version)`.
@@ -69,8 +69,9 @@ class Write(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Tail(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A struct of the key's chain, which entered the record at `version`, and the write it shows.
 
-    origin: what it was written on. live: whose deletion of it is a deed of theirs: everybody's, if it came with content; only its
-    author's, if it was refused and replaced at once; nobody's of a tombstone, which comes deleted.
+    origin: what it was written on. live: whose deletion of it is a deed: everybody's, if it came
+    with content; its author's alone, if it was refused and replaced at once; nobody's of a
+    tombstone, which comes deleted.
     cleared_by: users whose deletion of it was judged; when they repeat it, it is an echo.
     """
 
@@ -89,7 +90,8 @@ class Register(msgspec.Struct, array_like=True):
     standing: the rightful write; None before the first. tail: the last struct of the key's chain in
     the document, the one a client's next write continues. trail: the last few structs of the chain,
     in Yjs's order. contenders: concurrent writes that lost.
-    stands_for: struct id → id of the write it stands for (corrections, refused writes, equal values).
+    stands_for: struct id → id of the write it stands for (corrections, refused writes, equal
+    values).
     conflict_id: the open conflict. base: the value that conflict started from.
     """
 
@@ -144,7 +146,7 @@ class Register(msgspec.Struct, array_like=True):
             del self.trail[0]
 
     def insert(self, tail: Tail) -> list[Tail]:
-        """Note a struct that is not known to come last; returns what comes after it in the chain."""
+        """Note a struct that may not come last; returns what comes after it in the chain."""
         trail = self.trail
         after = trail[insert_in_order(trail, tail) + 1 :]
         if len(trail) > MAX_TRAIL:
@@ -166,7 +168,7 @@ class Register(msgspec.Struct, array_like=True):
         self.advance(Tail(write.id, write.version, origin, write.id, write.value, whose))
 
     def contend(self, basis: Id | None, write: Write) -> None:
-        """Keep a concurrent write: it replaces the branch it continues, or opens a new one (REG-4)."""
+        """Keep a concurrent write: it replaces the branch it continues, or opens one (REG-4)."""
         for at, head in enumerate(self.contenders):
             if _continues(head, basis, write.login_id):
                 self.contenders[at] = write

@@ -1,10 +1,11 @@
 """Loading a room: from its newest snapshot and the rows after it, or from the rows alone.
 
-The one way a room comes to life, for the server, `fieldchart verify` and `inspect` alike. Nothing is
-judged again and no correction is derived again: rows hold what was decided. SPEC LOG-1 to LOG-5.
+The one way a room comes to life, for the server, `fieldchart verify` and `inspect` alike. Nothing
+is judged again and no correction is derived again: rows hold what was decided. SPEC LOG-1 to LOG-5.
 """
 
 from collections.abc import Generator, Sequence
+from typing import TypeVar
 
 from permissions.model import RecordState
 from permissions.policy import Policy
@@ -22,17 +23,17 @@ from sync.update import decode_update, encode_update
 
 __all__ = ["new_room", "replay", "snapshot_of", "state_of"]
 
+T = TypeVar("T")
+
 ROWS_PER_STEP = 200
-"""Rows replayed between two yields (about 10 ms), so that a cold open never holds up other rooms."""
+"""Rows replayed between two yields (about 10 ms): a cold open never holds up other rooms."""
 
 _STORED = Bounds(
     max_frame_bytes=2**31, max_structs=2**31, max_delete_ranges=2**31, max_value_items=2**31,
 )  # fmt: skip
 
 
-def new_room(
-    record_id: str, epoch: int, profile: Profile, policy: Policy, limits: Limits
-) -> Room:
+def new_room(record_id: str, epoch: int, profile: Profile, policy: Policy, limits: Limits) -> Room:
     """A room without any row. The server's client id is new in each epoch, so that what a restored
     backup forgot is never confused with what is written now."""
     if not 0 <= epoch < RESERVED_CLIENT_IDS - 1:
@@ -90,12 +91,13 @@ def _replay_row(room: Room, row: UpdateRow) -> None:
     room.bytes += len(row.update)
 
 
-def _run(steps: Generator[None, None, object]) -> object:
+def _run(steps: Generator[None, None, T]) -> T:
     while True:
         try:
             next(steps)
         except StopIteration as done:
-            return done.value
+            result: T = done.value
+            return result
 
 
 def snapshot_of(room: Room) -> Snapshot:

@@ -2,7 +2,7 @@
 
 `propose` is the only way in for people's edits, `write_facts` the only one for the server's own.
 Both change the live document at once and return what must be stored before anybody is told; if
-storing fails the room is to be thrown away and loaded again. SPEC ROOM-1 to ROOM-10.
+storing fails the room is to be thrown away and loaded again. SPEC ROOM-1 to ROOM-7.
 """
 
 from collections.abc import Generator, Mapping
@@ -54,7 +54,8 @@ class Accepted(msgspec.Struct, frozen=True):
 class Proposal(msgspec.Struct, frozen=True):
     """What became of one frame.
 
-    accepted: None where nothing of it was new. gap: ask the sender for the rest; nothing was applied.
+    accepted: None where nothing of it was new. gap: ask the sender for the rest; nothing was
+    applied.
     heal: the sender must get the broadcast too. exhausted: the sender must start afresh, because
     putting back what it deleted costs too much. restored_units counts against its budget.
     fields: names of the fields that changed.
@@ -211,11 +212,10 @@ class Room:
         for struct, place in judgement.kept:
             books.absorb(struct, place)
         if copies:
-            places = {(c.client, c.clock): books.index.place_of((c.client, c.clock)) for c in copies}
             for copy, struct in zip(copies, structs[server], strict=True):
-                place = places[copy.client, copy.clock]
-                assert place is not None, "a copied unit has a place"
-                books.absorb(struct, place)
+                of_unit = books.index.place_of((copy.client, copy.clock))
+                assert of_unit is not None, "a copied unit has a place"
+                books.absorb(struct, of_unit)
                 books.add_copy(copy)
         self._collect_clears(judgement)
         deletes = {c: normalised(ranges) for c, ranges in judgement.deletes.items()}
@@ -237,9 +237,7 @@ class Room:
         )  # fmt: skip
         return Proposal(
             accepted=Accepted(row, structs, deletes, first),
-            heal=bool(
-                judgement.refused or corrections or copies or first or judgement.widened
-            ),
+            heal=bool(judgement.refused or corrections or copies or first or judgement.widened),
             exhausted=exhausted,
             restored_units=units,
             refusals=refusals_of(judgement, frame, version),

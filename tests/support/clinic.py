@@ -1,7 +1,8 @@
-"""An in-memory server with its links: what the room's shell does, without sockets, storage or tasks.
+"""An in-memory server with its links: what the room's shell does, without sockets, storage or
+tasks.
 
-The session is that of y-websocket: SyncStep1 from both sides, a SyncStep2 with the full delete set in
-answer, live edits as updates. Messages of a link arrive in order; a link can be cut at any time.
+The session is that of y-websocket: SyncStep1 from both sides, a SyncStep2 with the full delete set
+in answer, live edits as updates. Messages of a link arrive in order; a link can be cut at any time.
 """
 
 from collections import deque

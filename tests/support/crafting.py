@@ -74,7 +74,9 @@ class Scene:
         return self.clinic.take(self.attacker, update_of(*structs, deletes=deletes))
 
     def outcome(self) -> Shown:
-        """What everybody shows at rest: all bystanders, a fresh replica and the loaded room alike."""
+        """What everybody shows at rest: all bystanders, a fresh replica and the loaded room
+        alike.
+        """
         self.clinic.settle()
         fresh: list[Replica] = [self.clinic.fresh()]
         if not YjsProcess.missing():

@@ -150,7 +150,8 @@ class YjsProcess:
 
     def ask(self, op: str, **arguments: object) -> Any:
         stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
+        assert stdin is not None
+        assert stdout is not None
         stdin.write(json.dumps({"op": op, **arguments}) + "\n")
         stdin.flush()
         answer = json.loads(stdout.readline())

@@ -207,8 +207,10 @@ class Ward:
     def _character(self, how: int) -> str:
         """A character that nobody has entered before."""
         self.count += 1
-        return chr((0x4E00, 0x20000, 0xC0, 0x20000)[how % 4] + self.count) if how % 4 != 2 else chr(
-            0x1000 + self.count
+        return (
+            chr((0x4E00, 0x20000, 0xC0, 0x20000)[how % 4] + self.count)
+            if how % 4 != 2
+            else chr(0x1000 + self.count)
         )
 
     def cut(self, who: int, which: int, where: int, length: int) -> None:

@@ -361,4 +361,3 @@ def test_deletion_set_of_an_overwriting_is_not_a_clearing() -> None:
 
     assert here.outcome().maps["vitals"] == {"pulse": 71}
     assert here.clinic.conflicts == {}
-

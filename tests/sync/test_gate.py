@@ -71,7 +71,7 @@ def test_refused_parts_cost_no_allowed_part_of_the_same_update() -> None:
     here = scene("nurse")
 
     proposal = here.send(
-        writing(ME, 0, 70), writing(ME, 1, 7000, key="systolic"), writing(ME, 2, "x", key="no_such"),
+        writing(ME, 0, 70), writing(ME, 1, 7000, key="systolic"), writing(ME, 2, "x", key="no"),
         insertion(ME, 3, "plan", root="diagnosis.plan"), insertion(ME, 7, "notes"),
     )  # fmt: skip
 
@@ -208,3 +208,13 @@ def test_facts_of_the_server_are_written_back_when_a_client_overwrites_them() ->
 
     assert here.outcome().maps["record"] == {"status": "open"}
     assert here.attacker.replica.show() == here.outcome()
+
+
+@pytest.mark.rule("GATE-17")
+def test_text_that_is_deleted_in_the_update_that_brings_it_is_gone_whoever_may_delete() -> None:
+    here = scene("nurse")
+
+    proposal = here.send(insertion(ME, 0, "abc"), deletes={ME: [(1, 1)]})
+
+    assert proposal.refusals == ()
+    assert here.outcome().texts["assessment.notes"] == "ac"

@@ -123,7 +123,9 @@ def test_forbidden_content_inserted_and_deleted_in_one_update_is_refused_and_nev
 @pytest.mark.rule("GATE-5")
 def test_deletion_of_children_under_a_container_that_never_was_changes_nothing() -> None:
     here = scene("nurse")
-    nested = Struct(ATTACKER, 0, 1, Kind.TYPE, TypeContent(1), parent="vitals", key="pulse", keyed=True)
+    nested = Struct(
+        ATTACKER, 0, 1, Kind.TYPE, TypeContent(1), parent="vitals", key="pulse", keyed=True
+    )
     child = Struct(ATTACKER, 1, 1, Kind.ANY, (1,), parent=(ATTACKER, 0), key="k", keyed=True)
     here.send(nested, child)
     here.nurse.edit(("set", "vitals", "pulse", 70))
@@ -158,7 +160,9 @@ def test_struct_under_a_colleagues_client_id_is_never_applied() -> None:
     here.clinic.settle()
 
     with pytest.raises(ForeignClientId) as caught:
-        here.send(writing(ATTACKER, 0, 71, key="systolic"), writing(NURSE, 1, 72, origin=(NURSE, 0)))
+        here.send(
+            writing(ATTACKER, 0, 71, key="systolic"), writing(NURSE, 1, 72, origin=(NURSE, 0))
+        )
 
     assert caught.value.client_id == NURSE
     here.nurse.edit(("set", "vitals", "pulse", 73))
@@ -202,9 +206,7 @@ def test_client_ids_of_the_server_are_nobody_elses(client: int) -> None:
 @pytest.mark.rule("PLACE-6")
 def test_struct_between_neighbours_of_different_fields_goes_out_as_gc() -> None:
     here = scene("nurse", "clinical_officer")
-    here.send(
-        insertion(ATTACKER, 0, "a"), insertion(ATTACKER, 1, "b", root="diagnosis.plan")
-    )
+    here.send(insertion(ATTACKER, 0, "a"), insertion(ATTACKER, 1, "b", root="diagnosis.plan"))
 
     proposal = here.send(
         insertion(ATTACKER, 2, "torn", origin=(ATTACKER, 0), right_origin=(ATTACKER, 1))
@@ -277,11 +279,14 @@ def test_child_of_a_struct_that_is_no_container_goes_out_as_gc() -> None:
 
 
 @pytest.mark.rule("GATE-5")
-def test_chain_on_a_struct_without_a_place_goes_out_as_gc_in_the_same_and_in_later_updates() -> None:
+def test_chain_on_a_struct_without_a_place_goes_out_as_gc_in_the_same_and_in_later_updates() -> (
+    None
+):
     here = scene("nurse")
 
     here.send(
-        writing(ATTACKER, 0, "one", root="hidden"), writing(ATTACKER, 1, "two", origin=(ATTACKER, 0))
+        writing(ATTACKER, 0, "one", root="hidden"),
+        writing(ATTACKER, 1, "two", origin=(ATTACKER, 0)),
     )
     proposal = here.send(writing(ATTACKER, 2, "three", origin=(ATTACKER, 1)))
 
@@ -600,9 +605,7 @@ def _journal_work(size: int) -> int:
         writing(ATTACKER, n, 60 + n % 9, origin=(ATTACKER, n - 1) if n else None)
         for n in range(size)
     ]
-    return lines_run(
-        lambda: here.clinic.take(here.attacker, update_of(*structs), journal=journal)
-    )
+    return lines_run(lambda: here.clinic.take(here.attacker, update_of(*structs), journal=journal))
 
 
 # -- again and again ------------------------------------------------------------------------------

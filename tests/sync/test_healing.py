@@ -56,7 +56,9 @@ def test_what_a_colleague_wrote_into_the_deleted_text_meanwhile_stays_in_its_pla
 
 
 @pytest.mark.rule("HEAL-3")
-def test_allowed_deletion_of_an_original_also_deletes_the_copy_that_its_author_did_not_know() -> None:
+def test_allowed_deletion_of_an_original_also_deletes_the_copy_that_its_author_did_not_know() -> (
+    None
+):
     here = noted("abcdef")
     work_offline(here, here.nurse)
     here.nurse.edit(("cut", NOTES, 2, 2))
@@ -95,7 +97,9 @@ def test_echo_of_the_refused_deletion_by_somebody_who_knows_the_copy_spares_it()
 
 
 @pytest.mark.rule("KNOW-1")
-def test_answer_to_a_question_after_a_gap_counts_as_written_by_somebody_who_saw_everything() -> None:
+def test_answer_to_a_question_after_a_gap_counts_as_written_by_somebody_who_saw_everything() -> (
+    None
+):
     here = noted("abcdef")
     here.attacker.edit(("cut", NOTES, 0, 6))
     here.clinic.settle()

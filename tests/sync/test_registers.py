@@ -130,7 +130,9 @@ def test_whoever_cleared_a_field_continues_from_what_they_removed_and_nobody_els
 
 @pytest.mark.rule("REG-1")
 @pytest.mark.parametrize("clients", list(permutations((11, 12, 13, 14))))
-def test_trail_has_the_order_in_which_yjs_chains_concurrent_writes(clients: tuple[int, ...]) -> None:
+def test_trail_has_the_order_in_which_yjs_chains_concurrent_writes(
+    clients: tuple[int, ...],
+) -> None:
     """Four replicas write one key: two on nothing, two on the first one's write."""
     replicas = [PyReplica(client) for client in clients]
     first = replicas[0].edit([("set", "vitals", "pulse", 0)])[0]

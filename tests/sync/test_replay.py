@@ -133,7 +133,11 @@ def test_everyday_row_has_no_annotations() -> None:
 
 @pytest.mark.rule("IDENT-2")
 def test_each_epoch_has_a_client_id_of_its_own_until_they_run_out() -> None:
-    assert [empty_room(epoch=epoch).document.server_client for epoch in (0, 1, 1022)] == [1, 2, 1023]
+    assert [empty_room(epoch=epoch).document.server_client for epoch in (0, 1, 1022)] == [
+        1,
+        2,
+        1023,
+    ]
     with pytest.raises(CorruptLog):
         new_room("R", 1023, outpatient(), policy(), empty_room().limits)
 

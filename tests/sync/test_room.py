@@ -181,6 +181,7 @@ def live_through(ward: Ward, deeds: list[tuple[object, ...]]) -> None:
 
 @pytest.mark.rule("ROOM-1")
 @pytest.mark.rule("ROOM-3")
+@pytest.mark.rule("ARB-9")
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_history_that_once_went_wrong_ends_well(name: str) -> None:
     client_ids, deeds = EXAMPLES[name]
