@@ -1,7 +1,8 @@
 """The order of effects, in one place: persist and audit, then acknowledge, then broadcast.
 
-A `Batch` gathers what one turn of a room's task proposes; `commit` stores it in one transaction, and
-only then does anybody hear of it. If storing fails nobody hears anything and the room is dropped.
+A `Batch` gathers what one turn of a room's task proposes; `commit` stores it in one transaction,
+and only then does anybody hear of it. If storing fails nobody hears anything and the room is
+dropped.
 """
 
 from collections.abc import Iterable, Sequence
@@ -126,7 +127,12 @@ def _tell_refusals(peer: Peer, refusals: Sequence[Refusal], version: int) -> Non
         peer.send(encode_permission_denied("; ".join(_sentence(r) for r in refusals[:5])))
         return
     fields = [
-        {"field": r.field, "rule": r.rule, "reason": r.reason, "value": msgspec.Raw(r.value.encode())}
+        {
+            "field": r.field,
+            "rule": r.rule,
+            "reason": r.reason,
+            "value": msgspec.Raw(r.value.encode()),
+        }
         for r in refusals[:50]
     ]
     peer.send(encode_refused({"refusal": refusals[0].id, "version": version, "fields": fields}))

@@ -1,10 +1,10 @@
 """WebSocket frames written to many sockets as encoded once, and messages delivered without a queue.
 
 uvicorn builds a frame anew for every `websocket.send`, behind a coroutine and a dictionary, and
-hands each message in through a queue, pausing and resuming the socket around it: in a busy room that
-is most of what an edit costs. `FramingProtocol` is uvicorn's own protocol with a shorter way out and
-in, offered to the application as an ASGI extension. Where the extension is absent (another server,
-another protocol) everything goes through `send` and `receive`.
+hands each message in through a queue, pausing and resuming the socket around it: in a busy room
+that is most of what an edit costs. `FramingProtocol` is uvicorn's own protocol with a shorter way
+out and in, offered to the application as an ASGI extension. Where the extension is absent (another
+server, another protocol) everything goes through `send` and `receive`.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ LINGER_SECONDS = 60.0
 still learns why it was closed."""
 
 WriteFrame = Callable[[bytes], bool]
-"""Writes one encoded frame at once; False if the socket's buffer is full. Raises OSError when gone."""
+"""Writes an encoded frame at once; False if the socket's buffer is full. Raises OSError if gone."""
 
 Sink = Callable[[bytes], "asyncio.Future[None] | None"]
 """Takes one binary message; may answer with what to wait for before reading on."""
@@ -40,7 +40,7 @@ class FrameSocket(Protocol):
         """Hand every binary message to `sink`, in order, from the first one on."""
 
     def close_now(self, code: int, reason: str) -> None:
-        """Put the close frame behind what the socket still holds, without waiting for its reader."""
+        """Put the close frame behind what the socket still holds, whether it is read or not."""
 
 
 def binary_frame(payload: bytes) -> bytes:

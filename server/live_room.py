@@ -1,8 +1,9 @@
 """A room in memory: one task, one inbox, the peers that are connected, and when it may leave.
 
-The task takes what has arrived as a batch, proposes each item to the pure room, stores the batch and
-then lets the executor tell people. Nobody else touches the room's document. A failure of storage or
-document ends the room: its peers are told to come back, and it is loaded again from disk.
+The task takes what has arrived as a batch, proposes each item to the pure room, stores the batch
+and then lets the executor tell people. Nobody else touches the room's document. A failure of
+storage or document ends the room: its peers are told to come back, and it is loaded again from
+disk.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""REST edits as proposals: the change is drafted on a copy of the document and judged like any frame.
+"""REST edits as proposals: drafted on a copy of the document, then judged like any frame.
 
 All fields of an edit or none. Nothing here writes into the live document by itself.
 """
@@ -143,9 +143,13 @@ def _propose(
     knowledge = Knowledge(room.books.index.state_vector(), room.version)
     proposal = room.propose_now(
         Frame(
-            update=update, author=author, knowledge=knowledge, received_at=at, written_at=at,
+            update=update,
+            author=author,
+            knowledge=knowledge,
+            received_at=at,
+            written_at=at,
             whole=True,
-        )  # fmt: skip
+        )
     )
     if proposal.accepted is None and proposal.refusals:
         raise EditRefused([_violation(refusal) for refusal in proposal.refusals])
@@ -160,11 +164,11 @@ def _check_names(room: Room, fields: Mapping[str, Json]) -> None:
         root, _, key = name.partition(".")
         if kind == "text":
             if not isinstance(value, str):
-                wrong.append(FieldViolation(name, Rule.TYPE, "A narrative takes its whole new text."))
+                wrong.append(
+                    FieldViolation(name, Rule.TYPE, "A narrative takes its whole new text.")
+                )
         elif room.profile.field_at(root, key) is None:
-            wrong.append(
-                FieldViolation(name, Rule.UNKNOWN_FIELD, "The profile has no such field.")
-            )
+            wrong.append(FieldViolation(name, Rule.UNKNOWN_FIELD, "The profile has no such field."))
     if wrong:
         raise EditRefused(wrong)
 
@@ -196,4 +200,3 @@ async def _changed_since(room: Room, records: Records, version: int) -> list[str
 def _new_client() -> int:
     """A Yjs client id for a hand of the server's: random, above the reserved ones."""
     return secrets.randbelow(2**31) + 2**31
-

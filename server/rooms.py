@@ -1,7 +1,7 @@
 """The live rooms of this process: opened once, kept while needed, unloaded when idle.
 
-`RoomHost` is the one implementation of `ports.Rooms`. A record that cannot be read is not opened, and
-never becomes a new empty one. SPEC LOG-1.
+`RoomHost` is the one implementation of `ports.Rooms`. A record that cannot be read is not opened,
+and never becomes a new empty one. SPEC LOG-1.
 """
 
 import asyncio
@@ -293,7 +293,7 @@ class RoomHost:
         return view_of(room, author)
 
     async def stand_at(self, author: Principal, record_id: str, step: str) -> None:
-        """Let the record stand at a step, as a fact of the server's in `author`'s name (demo data)."""
+        """See ports.Rooms.stand_at."""
 
         def work(room: LiveRoom) -> Callable[[Batch], Awaitable[None]]:
             async def stand(batch: Batch) -> None:

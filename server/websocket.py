@@ -1,8 +1,9 @@
-"""`/sync/{record}`: the y-websocket protocol on one socket, byte for byte, plus messages 100 to 103.
+"""`/sync/{record}`: the y-websocket protocol, byte for byte, plus messages 100 to 103.
 
-Reads frames, decodes them strictly, and hands them to the room in their order. A frame that does not
-parse ends this socket with its close code and nothing else. Closing before accepting would look to a
-stock client like a network fault that it retries for ever, so every answer comes after accepting.
+Reads frames, decodes them strictly, and hands them to the room in their order. A frame that does
+not parse ends this socket with its close code and nothing else. Closing before accepting would look
+to a stock client like a network fault that it retries for ever, so every answer comes after
+accepting.
 """
 
 import asyncio
@@ -65,7 +66,7 @@ class AsgiTransport:
         await self._send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})
 
     def deliver_to(self, sink: Sink) -> None:
-        """Let messages come to `sink` where the server underneath can; else `receive` gives them."""
+        """Let messages come to `sink` where the server can do that; else `receive` gives them."""
         if self._socket is not None:
             self._socket.deliver_to(sink)
 
@@ -179,21 +180,26 @@ def _is_gone(error: Exception) -> bool:
 
 async def audit_opening(house: House, principal: Principal, record_id: str) -> None:
     """Record that somebody opened a record, before they see any of it."""
-    await house.store.append_audit([
-        AuditEntry(
-            at=house.clock(), action="open", outcome="success", user_id=principal.user_id,
-            login_id=principal.login_id, device=principal.device, address=principal.address,
-            record_id=record_id,
-        )  # fmt: skip
-    ])
+    await house.store.append_audit(
+        [
+            AuditEntry(
+                at=house.clock(),
+                action="open",
+                outcome="success",
+                user_id=principal.user_id,
+                login_id=principal.login_id,
+                device=principal.device,
+                address=principal.address,
+                record_id=record_id,
+            )
+        ]
+    )
 
 
 class FrameReader:
     """Turns one connection's frames into items of its room's inbox, within its budgets."""
 
-    def __init__(
-        self, connection: Peer, room: LiveRoom, house: House, bounds: Bounds
-    ) -> None:
+    def __init__(self, connection: Peer, room: LiveRoom, house: House, bounds: Bounds) -> None:
         self._connection = connection
         self._room = room
         self._house = house
@@ -242,9 +248,7 @@ class FrameReader:
             self._reject(MalformedFrame("Only the server sends this message."), "frame")
         return None
 
-    def _take_update(
-        self, message: UpdateMessage | SyncStep2
-    ) -> "asyncio.Future[None] | None":
+    def _take_update(self, message: UpdateMessage | SyncStep2) -> "asyncio.Future[None] | None":
         connection, session = self._connection, self._connection.session
         wait_s = session.updates.take(1, time.monotonic())
         if wait_s > self._house.settings.update_window_seconds:
@@ -271,9 +275,12 @@ class FrameReader:
             return
         room.tell_presence(
             room.presence.announce(
-                connection.id, connection.principal, message.entries, room.room.books.owners,
+                connection.id,
+                connection.principal,
+                message.entries,
+                room.room.books.owners,
                 self._house.clock(),
-            )  # fmt: skip
+            )
         )
 
     def _reject(self, error: MalformedFrame, kind: str) -> None:
@@ -289,5 +296,3 @@ def budgets_of(settings: Settings) -> Budgets:
         refused_fields_per_minute=settings.refused_fields_per_minute,
         awareness_per_second=settings.awareness_per_second,
     )
-
-

@@ -145,8 +145,8 @@ class Writer:
     def _gather(self, queued: collections.deque[_Waiting], idle_s: float | None) -> bool:
         """Take over what was handed in, waiting for something; True at the end of everything.
 
-        One pause for the whole window, not a wait per arrival: each wake-up of this thread takes the
-        interpreter from the loop. Raises queue.Empty when `idle_s` pass without anything.
+        One pause for the whole window, not a wait per arrival: each wake-up of this thread takes
+        the interpreter from the loop. Raises queue.Empty when `idle_s` pass without anything.
         """
         if not queued:
             turn = self._queue.get(timeout=idle_s)

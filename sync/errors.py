@@ -6,7 +6,7 @@ SyncError
 │   └── FrameTooLarge       … larger than `Bounds` allows (close 4413)
 ├── ForeignClientId         a struct carries the client id of another person (close 4409)
 ├── HealingExhausted        undoing this peer's refused edits costs too much (close 4409)
-├── DocumentSuspect         pycrdt panicked or disagrees with the index: drop the room, load it again
+├── DocumentSuspect         pycrdt panicked or disagrees with the index: drop and reload the room
 └── CorruptLog              stored rows or a snapshot do not replay
 """
 

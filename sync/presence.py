@@ -1,7 +1,8 @@
 """Who is on a record: the awareness states of its peers, with identity stamped by the server.
 
-Pure. A peer speaks only for the client ids it announced itself; what it relays of others is ignored,
-because stock clients do relay (gate.md, section 6). Nothing here is stored. SPEC IDENT-1, IDENT-3.
+Pure. A peer speaks only for the client ids it announced itself; what it relays of others is
+ignored, because stock clients do relay (gate.md, section 6). Nothing here is stored. SPEC IDENT-1,
+IDENT-3.
 """
 
 from collections.abc import Mapping
@@ -82,7 +83,7 @@ class Presence:
         known = self._clients.get(client)
         if known is not None:
             # Another window of the same person relays this entry; only one that has just come back,
-            # and whose old connection is not yet known to be gone, names itself before anything else.
+            # and whose old connection is not yet known to be gone, names itself first of all.
             return known.peer == peer or (is_first and known.user_id == principal.user_id)
         if client < 1024:
             return False
@@ -99,7 +100,7 @@ class Presence:
 
     def show_server(self, state: Mapping[str, object]) -> AwarenessEntry:
         """Set and return the server's own entry: `{"server": {version, step, locks}}`."""
-        # y-protocols takes an unknown client to stand at clock 0, so an entry of clock 0 is old news.
+        # y-protocols takes an unknown client to stand at clock 0: an entry of clock 0 is old.
         clock = 1 if self._server is None else self._server.clock + 1
         text = msgspec.json.encode({"server": state}).decode()
         self._server = AwarenessEntry(self._server_client, clock, text)

@@ -14,7 +14,7 @@ from sync.wire import JournalEntry
 __all__ = ["MAX_GAPS", "Budgets", "Session", "TokenBucket"]
 
 MAX_GAPS = 3
-"""Times in a row that a peer's answer may again hang on something unknown before it must start afresh."""
+"""Times in a row that what a peer sends may hang on something unknown before it starts afresh."""
 
 MAX_JOURNAL = 20_000
 """Journal entries that may wait for the update they describe."""

@@ -62,7 +62,9 @@ class BigInt(msgspec.Struct, frozen=True, gc=False):
 
 
 class TypeContent(msgspec.Struct, frozen=True, gc=False):
-    """A nested shared type. ref: 0 Array, 1 Map, 2 Text, 3 XmlElement, 4 XmlFragment, 5 XmlHook, 6 XmlText.
+    """A nested shared type.
+
+    ref: 0 Array, 1 Map, 2 Text, 3 XmlElement, 4 XmlFragment, 5 XmlHook, 6 XmlText.
 
     name: node name of an XmlElement, hook name of an XmlHook, else None.
     """

@@ -1,4 +1,4 @@
-"""A profile made only of TOML runs a record: created, edited live, refused, read, by its own roles."""
+"""A profile made only of TOML runs a record: created, edited live, refused, read."""
 
 from pathlib import Path
 

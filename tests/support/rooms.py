@@ -1,4 +1,4 @@
-"""Live rooms in memory, with peers that record what they are sent and a store that can be held up."""
+"""Live rooms in memory, peers that record what they are sent, a store that can be held up."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
