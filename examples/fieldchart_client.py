@@ -1,0 +1,96 @@
+"""What the Python examples share: signing in, REST, and a record that is synced live.
+
+Needs httpx, websockets and pycrdt (`pip install fieldchart[client]`, or this project's `.venv`).
+The wire is y-protocols' own (https://github.com/yjs/y-protocols) plus messages 100 to 103 of
+`fieldchart.v1`: saved, refused, journal, notice.
+"""
+
+import argparse
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pycrdt
+from websockets.asyncio.client import ClientConnection, connect
+
+SYNC, AWARENESS, AUTH = 0, 1, 2
+SAVED, REFUSED, JOURNAL = 100, 101, 102
+
+
+def arguments(description: str, **defaults: str) -> argparse.ArgumentParser:
+    """The options every example takes."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--url", default="http://127.0.0.1:8420", help="where Fieldchart serves")
+    parser.add_argument("--user", default=defaults.get("user", "nurse"))
+    parser.add_argument("--password", default="demo")
+    parser.add_argument("--record", help="id or number; default: the first one that is open")
+    return parser
+
+
+class Client:
+    """A signed-in person."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self._http = httpx.Client(base_url=url, timeout=30)
+        answer = self._http.post("/api/login", json={"username": user, "password": password})
+        answer.raise_for_status()
+        self.token: str = answer.json()["token"]
+        self._http.headers["authorization"] = f"Bearer {self.token}"
+        self.login_id: str = self.get("/api/me")["login_id"]
+        self.websocket_url = url.replace("http", "ws", 1)
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON answer of a GET."""
+        answer = self._http.get(path, params=query)
+        answer.raise_for_status()
+        return answer.json()
+
+    def pick_record(self, wanted: str | None) -> str:
+        """The id of the wanted record, or of the first open outpatient one."""
+        if wanted:
+            return str(self.get(f"/api/records/{wanted}")["id"])
+        listed = self.get("/api/records", profile="outpatient", status="open", limit=1)
+        return str(listed["items"][0]["id"])
+
+    @asynccontextmanager
+    async def open(self, record: str, protocol: str) -> AsyncIterator[ClientConnection]:
+        """A socket on the record; protocol: `yjs` or `fieldchart.v1`."""
+        headers = {"authorization": f"Bearer {self.token}"}
+        async with connect(
+            f"{self.websocket_url}/sync/{record}", subprotocols=[protocol],  # type: ignore[list-item]
+            additional_headers=headers, max_size=None,
+        ) as socket:  # fmt: skip
+            yield socket
+
+
+def read_saved(frame: bytes) -> tuple[int, int]:
+    """Count and version of a message 100."""
+    decoder = pycrdt.Decoder(frame[1:])
+    return decoder.read_var_uint(), decoder.read_var_uint()
+
+
+def read_refused(frame: bytes) -> dict[str, Any]:
+    """`{refusal, version, fields: [{field, rule, reason, value}]}` of a message 101."""
+    body: dict[str, Any] = json.loads(pycrdt.Decoder(frame[1:]).read_var_string())
+    return body
+
+
+def journal_frame(rows: list[list[Any]]) -> bytes:
+    """Message 102: `[[client, from_clock, to_clock, written_at, login_id, seal], …]`."""
+    text = json.dumps(rows).encode()
+    return bytes([JOURNAL]) + pycrdt.write_var_uint(len(text)) + text
+
+
+def clocks(doc: "pycrdt.Doc[Any]") -> dict[int, int]:
+    """Client id → the clock after its last known edit."""
+    decoder = pycrdt.Decoder(doc.get_state())
+    return {
+        decoder.read_var_uint(): decoder.read_var_uint() for _ in range(decoder.read_var_uint())
+    }
+
+
+def plain(value: Any) -> Any:
+    """The value as JavaScript shows it: there 71.0 and 71 are one number, and pycrdt says 71.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
