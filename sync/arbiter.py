@@ -99,8 +99,11 @@ def cleared_tail(
     trail = register.trail
     if touches:
         trail = trail.copy()
+        own = {touch.last for touch in touches}
         for touch in touches:
-            if not register.reaches(touch.origin) and all(t.last != touch.origin for t in touches):
+            if touch.origin in own:
+                continue  # it stands right behind another of theirs, which says as much
+            if not register.reaches(touch.origin):
                 return None
             insert_in_order(trail, Tail(touch.last, -1, touch.origin, None, None, NOBODY))
     for tail in reversed(trail):

@@ -5,6 +5,9 @@ between two of the originals, without knowing of the deletion, still lands betwe
 SPEC HEAL-1 to HEAL-5.
 """
 
+from bisect import bisect_left
+from collections.abc import Iterator
+
 from sync.books import Books, Copy
 from sync.document import Document
 from sync.errors import DocumentSuspect
@@ -29,49 +32,62 @@ def restored_copies(
     copies: list[Copy] = []
     vector = index.state_vector()
     for client in dict.fromkeys(restore.client for restore in restores):
-        wanted = [r for r in restores if r.client == client]
-        held = document.structs_from((client, min(r.start for r in wanted)), vector)
-        for restore in sorted(wanted, key=lambda r: r.start):
-            found = 0
-            for start, end, text, more in _units(held, restore.start, restore.end):
-                right = (client, end) if more else None
-                structs.append(
-                    Struct(server, clock, end - start, Kind.STRING, text, (client, end - 1), right)
-                )
-                copies.append(Copy(client, start, server, clock, end - start, version))
-                clock += end - start
-                found += end - start
-            if found != restore.end - restore.start:
-                raise DocumentSuspect("Text to put back is not in the document.")
+        wanted = sorted((r for r in restores if r.client == client), key=lambda r: r.start)
+        held = document.structs_from((client, wanted[0].start), vector)
+        missing = sum(r.end - r.start for r in wanted)
+        for start, end, text, more in _units(held, wanted):
+            right = (client, end) if more else None
+            structs.append(
+                Struct(server, clock, end - start, Kind.STRING, text, (client, end - 1), right)
+            )
+            copies.append(Copy(client, start, server, clock, end - start, version))
+            clock += end - start
+            missing -= end - start
+        if missing:
+            raise DocumentSuspect("Text to put back is not in the document.")
     return structs, copies
 
 
-def _units(held: list[Struct], start: int, end: int) -> list[tuple[int, int, str, bool]]:
-    """(start, end, character, whether the same struct goes on) of each character in the range."""
-    units: list[tuple[int, int, str, bool]] = []
+def _units(held: list[Struct], wanted: list[Restore]) -> Iterator[tuple[int, int, str, bool]]:
+    """(start, end, character, whether the same struct goes on) of the wanted characters.
+
+    Both lists are sorted and disjoint, so one walk along both is enough.
+    """
+    first = 0
     for struct in held:
-        if struct.end <= start or struct.clock >= end or struct.kind != Kind.STRING:
+        while first < len(wanted) and wanted[first].end <= struct.clock:
+            first += 1
+        if struct.kind != Kind.STRING:
             continue
-        clock = max(start, struct.clock)
-        for character in _part(str(struct.content), clock - struct.clock, end - struct.clock):
-            width = 2 if character > "\uffff" else 1
-            units.append((clock, clock + width, character, clock + width < struct.end))
-            clock += width
-    return units
+        text = _Utf16(str(struct.content))
+        at = first
+        while at < len(wanted) and wanted[at].start < struct.end:
+            clock = max(wanted[at].start, struct.clock)
+            for character in text.part(clock - struct.clock, wanted[at].end - struct.clock):
+                width = 2 if character > "\uffff" else 1
+                yield clock, clock + width, character, clock + width < struct.end
+                clock += width
+            at += 1
 
 
-def _part(text: str, start: int, end: int) -> str:
-    """The characters between two UTF-16 offsets; a pair that is cut in half counts as torn."""
-    if text.isascii():
-        return text[start:end]
-    return text.encode("utf-16-le")[2 * start : 2 * end].decode("utf-16-le", "replace")
+class _Utf16:
+    """A text that is cut by UTF-16 offsets many times and converted once."""
+
+    __slots__ = ("_text", "_units")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._units = None if text.isascii() else text.encode("utf-16-le")
+
+    def part(self, start: int, end: int) -> str:
+        """The characters between two offsets; a pair that is cut in half counts as torn."""
+        if self._units is None:
+            return self._text[start:end]
+        return self._units[2 * start : 2 * end].decode("utf-16-le", "replace")
 
 
-def _copies_in(of_client: dict[int, Copy], start: int, end: int) -> list[Copy]:
-    """The copies of originals in [start, end); work is the lesser of range and copies."""
-    if end - start < len(of_client):
-        return [of_client[clock] for clock in range(start, end) if clock in of_client]
-    return [copy for copy in of_client.values() if start <= copy.clock < end]
+FEW_CLOCKS = 16
+"""Ranges up to this are looked up clock by clock, which needs no sorted list of the copies."""
 
 
 def succeeding_copies(books: Books, removed: list[Hit], knowledge: Knowledge) -> list[Copy]:
@@ -80,11 +96,19 @@ def succeeding_copies(books: Books, removed: list[Hit], knowledge: Knowledge) ->
     Whoever knew a copy repeats an old deletion in their delete set: that is no wish to delete it.
     """
     found: list[Copy] = []
+    ordered: dict[int, list[int]] = {}
     for hit in removed:
         of_client = books.copies.get(hit.client)
         if not of_client:
             continue
-        for copy in _copies_in(of_client, hit.start, hit.end):
+        if hit.end - hit.start <= FEW_CLOCKS:
+            clocks = [clock for clock in range(hit.start, hit.end) if clock in of_client]
+        else:
+            if hit.client not in ordered:
+                ordered[hit.client] = sorted(of_client)
+            every = ordered[hit.client]
+            clocks = every[bisect_left(every, hit.start) : bisect_left(every, hit.end)]
+        for copy in map(of_client.__getitem__, clocks):
             current: Copy | None = copy
             while current is not None and not knowledge.knows(
                 (current.server, current.copy_clock), current.version
