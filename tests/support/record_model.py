@@ -57,6 +57,10 @@ class Clear:
     absorbed: bool = False
     certain: bool = True
 
+    def is_of_something(self) -> bool:
+        """Whether the server has what was removed."""
+        return self.basis.arrived
+
     def removes(self, write: Write) -> bool:
         basis: Write | None = self.basis
         while basis is not None and not (basis.allowed and basis.arrived):

@@ -100,7 +100,9 @@ class Ward:
             allowed = good and _may(tablet.person, root)
             basis = shown.maps[root].get(key)
             for _, clear in self.pending_clears:
-                clear.absorbed = clear.absorbed or (clear.field == name and clear.tablet == who)
+                if clear.field == name and clear.tablet == who:
+                    clear.absorbed = True
+                    basis = basis if basis is not None else clear.basis.value
             self.model.note_write(name, value, who, tablet.person.user_id, allowed, basis)
             shown.maps[root][key] = value
             return "set", root, key, value
@@ -426,14 +428,12 @@ class Ward:
     def _resolve_clears(self, message: Message, who: int, written_at: datetime) -> None:
         left: list[tuple[bytes | None, Any]] = []
         for sent, clear in self.pending_clears:
-            if clear.tablet == who and sent == message.payload:
+            if clear.tablet == who and sent == message.payload and clear.is_of_something():
                 clear.written_at = written_at
             elif clear.tablet == who and message.kind == "step2":
-                # Written over before it was sent, or undone by a correction that crossed it: nobody
-                # can tell it from overwriting or from an echo any more.
-                root, _, key = clear.field.partition(".")
-                shows = self._show(who).maps[root].get(key)
-                clear.written_at = None if clear.absorbed or shows is not None else written_at
+                # Written over before it was sent: nobody can tell it from overwriting. Or undone by
+                # a correction that crossed it: then it looks like an echo, and may count or not.
+                clear.written_at = None if clear.absorbed else written_at
                 clear.certain = False
             else:
                 left.append((sent, clear))
