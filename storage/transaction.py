@@ -10,7 +10,8 @@ the driver rolls the group back; unless the disk is to blame, each operation is 
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -215,7 +216,8 @@ class GroupStore:
 
     def _attempt(self, group: Sequence[Operation]) -> None:
         connection = self._open()
-        with connection.begin():
+        begun = connection.begin if any(type(o) is Call for o in group) else self._plainly_begun
+        with begun():
             cursor = self._driver(connection).cursor()
             try:
                 chain_ = self._current_chain(cursor)
@@ -232,6 +234,21 @@ class GroupStore:
             finally:
                 cursor.close()
         self._chain = chain_
+
+    @contextmanager
+    def _plainly_begun(self) -> Iterator[None]:
+        """A transaction on the driver itself, for groups of appends alone.
+
+        SQLAlchemy's own begin and commit cost 80 to 100 µs of CPU a group, a third of a small one.
+        """
+        driver = self._driver(self._open())
+        driver.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            driver.rollback()
+            raise
+        driver.execute("COMMIT")
 
     def _open(self) -> Connection:
         if self._connection is None:

@@ -4,8 +4,9 @@ What is submitted while a transaction commits forms the next one (group commit),
 shared by everybody who waits. An answer means: it is on disk. Cancelling who waits does not cancel
 the write. The queue is bounded; beyond its bound a caller is told at once.
 
-The loop and the thread meet once per turn of the loop and once per group: what is submitted during
-one turn is handed over together at its end, and one callback wakes all who wait for a group.
+The loop and the thread meet twice per group: what is submitted within the window is handed over
+together, and one callback wakes all who wait. Each further wake-up of the thread would take the
+interpreter from the loop.
 
 Beside a loop that never rests the thread must win the interpreter lock for every statement. With
 CPython's switch interval of 5 ms and callbacks just shorter than it, appends were seen to wait
@@ -17,7 +18,6 @@ import collections
 import contextlib
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -98,13 +98,15 @@ class Writer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         if not self._turn:
-            loop.call_soon(self._hand_over)
+            loop.call_later(self._settings.window_ms / 1000, self._hand_over)
         self._turn.append(_Waiting(operation, loop, future))
         self._waiting += 1
+        if len(self._turn) >= self._settings.max_group:
+            self._hand_over()
         return future
 
     def _hand_over(self) -> None:
-        """Give the thread what this turn of the loop has submitted."""
+        """Give the thread what was submitted since the last time."""
         if self._turn:
             turn, self._turn = self._turn, []
             self._queue.put(turn)
@@ -145,16 +147,13 @@ class Writer:
     def _gather(self, queued: collections.deque[_Waiting], idle_s: float | None) -> bool:
         """Take over what was handed in, waiting for something; True at the end of everything.
 
-        One pause for the whole window, not a wait per arrival: each wake-up of this thread takes
-        the interpreter from the loop. Raises queue.Empty when `idle_s` pass without anything.
+        Raises queue.Empty when `idle_s` pass without anything.
         """
         if not queued:
             turn = self._queue.get(timeout=idle_s)
             if turn is None:
                 return True
             queued.extend(turn)
-        if self._settings.window_ms and len(queued) < self._settings.max_group:
-            time.sleep(self._settings.window_ms / 1000)
         with contextlib.suppress(queue.Empty):
             while len(queued) < self._settings.max_group:
                 turn = self._queue.get_nowait()
