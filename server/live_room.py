@@ -8,7 +8,7 @@ disk.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from server.logs import Log
 from server.metrics import Metrics
 from server.problems import close_code_of
 from server.settings import Settings
+from server.steps import in_steps
 from storage.errors import StorageError
 from storage.ports import Records
 from sync.bounds import Bounds
@@ -55,6 +56,10 @@ SMALL_FRAME_BYTES = 4096
 COME_BACK = 1012
 START_AFRESH = 4409
 TOO_MANY_REFUSALS = 4429
+
+SERVER = Principal(
+    user_id="server", username="server", name="Fieldchart", roles=frozenset(), login_id="server",
+)  # fmt: skip
 
 
 class RoomClosed(Exception):
@@ -104,7 +109,13 @@ class LiveRoom:
     # -- people come and go ------------------------------------------------------------------------
 
     def join(self, peer: Peer) -> None:
-        """Connect a peer: SyncStep1 goes out before any data (SPEC KNOW-2)."""
+        """Connect a peer: SyncStep1 goes out before any data (SPEC KNOW-2).
+
+        A room that ended since the peer opened it sends it away: nobody would answer it.
+        """
+        if self.failed or self._leaving:
+            peer.close(COME_BACK, "The record is loaded again. Come back.")
+            return
         self.peers[peer.id] = peer
         peer.session.asked(0)
         peer.send(encode_sync_step1(self.room.books.index.state_vector()))
@@ -167,7 +178,7 @@ class LiveRoom:
                 await self._serve(group)
         finally:
             self._ended = True
-            self._refuse_waiting()
+            self._refuse(self.inbox.empty(), RoomClosed())
 
     async def _serve(self, group: asyncio.TaskGroup) -> None:
         try:
@@ -199,22 +210,22 @@ class LiveRoom:
         self._leaving = True
         self.inbox.wake()
 
-    def _refuse_waiting(self) -> None:
-        for item in self.inbox.empty():
+    def _refuse(self, items: list[Item], error: BaseException) -> None:
+        for item in items:
             if isinstance(item, Ask) and not item.answer.done():
-                item.answer.set_exception(RoomClosed())
+                item.answer.set_exception(error)
 
     async def ask(self, work: Callable[[Batch], Awaitable[T]]) -> T:
         """Run `work` in the room's turn; answers when everything it proposed is durable.
 
-        Raises what `work` raises, storage errors, and RoomClosed when the room went away first.
+        Raises what `work` raises, storage errors, and RoomClosed where the room went away first.
         """
         if self.failed or self._leaving:
             raise RoomClosed
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         await self.inbox.put(Ask(work, answer))
         if self._ended:
-            self._refuse_waiting()
+            self._refuse(self.inbox.empty(), RoomClosed())
         return await answer
 
     async def _turn(self, items: list[Item]) -> None:
@@ -232,10 +243,9 @@ class LiveRoom:
             if not batch.is_empty():
                 self._metrics.batch_size.observe(len(batch.rows))
             await commit(batch, self._records, list(self._synced.values()), self._metrics)
-        except (StorageError, DocumentSuspect) as error:
-            for item in items:
-                if isinstance(item, Ask) and not item.answer.done():
-                    item.answer.set_exception(error)
+        except BaseException as error:  # a mistake of ours, too, leaves nobody waiting for ever
+            known = isinstance(error, StorageError | DocumentSuspect)
+            self._refuse(items, error if known else RoomClosed())
             raise
         self.stored_version = self.room.version
         for answer, result, failure in answers:
@@ -267,7 +277,7 @@ class LiveRoom:
             if len(item.update) <= SMALL_FRAME_BYTES:
                 update = decode_update(item.update, self._bounds)
             else:
-                update = await self._in_steps(decode_steps(item.update, self._bounds))
+                update = await in_steps(decode_steps(item.update, self._bounds))
         except MalformedFrame as error:
             self._metrics.frames_malformed["update"].inc()
             peer.close(close_code_of(error), str(error))
@@ -283,7 +293,7 @@ class LiveRoom:
             written_at=written_at, journal=item.journal,
         )  # fmt: skip
         try:
-            proposal = await self._in_steps(self.room.propose(frame))
+            proposal = await in_steps(self.room.propose(frame))
         except ForeignClientId as error:
             reason = "Edits under another person's client id. Start afresh; they are kept."
             batch.add(self.room.refuse_whole(frame, item.update, reason), None, peer.principal, at)
@@ -292,21 +302,14 @@ class LiveRoom:
         batch.add(proposal, peer, peer.principal, at)
         self._metrics.corrections.inc(proposal.corrections)
         self._metrics.conflicts.inc(len(proposal.conflicts))
-        self._follow_up(peer, proposal)
+        self._follow_up(peer, proposal, item.answer)
 
-    async def _in_steps(self, steps: Generator[None, None, T]) -> T:
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                result: T = done.value
-                return result
-            await asyncio.sleep(0)
-
-    def _follow_up(self, peer: Peer, proposal: Proposal) -> None:
+    def _follow_up(self, peer: Peer, proposal: Proposal, answer: bool) -> None:
         session = peer.session
         if proposal.gap is not None:
-            if not session.note_gap():
+            # Stock clients send live edits before they have answered: only an answer that still
+            # hangs on something unknown says that the peer cannot help itself.
+            if answer and not session.note_gap():
                 peer.close(START_AFRESH, "Your copy hangs on edits nobody has. Start afresh.")
             return
         session.gaps = 0
@@ -335,7 +338,7 @@ class LiveRoom:
     def _after(self, batch: Batch) -> None:
         vector: Mapping[int, int] | None = None
         for peer, proposal, _ in batch.judged:
-            if proposal.gap is not None and not peer.closing:
+            if proposal.gap is not None and not peer.closing and not peer.session.is_asking():
                 # Asked only now: everything up to here has gone out before the question.
                 vector = vector or self.room.books.index.state_vector()
                 peer.session.asked(self.room.version if peer.id in self._synced else 0)
@@ -348,10 +351,9 @@ class LiveRoom:
         at = self._clock()
         if batch.conflicts:
             names = disputed_fields(self.room)
-            author = self._server_principal()
-            accepted = self.room.write_facts({"disputed": names}, author, at)
+            accepted = self.room.write_facts({"disputed": names}, SERVER, at)
             if accepted is not None:
-                batch.add_facts(accepted, author, at)
+                batch.add_facts(accepted, SERVER, at)
         if batch.rows and (batch.conflicts or facts_touched(batch, self.room, self._shown)):
             batch.facts = facts_of(self.room, self._created_at, at)
 
@@ -363,12 +365,6 @@ class LiveRoom:
         if accepted is not None:
             self.room.state = state_of(self.room)
             batch.add_facts(accepted, author, at)
-
-    def _server_principal(self) -> Principal:
-        return Principal(
-            user_id="server", username="server", name="Fieldchart", roles=frozenset(),
-            login_id="server",
-        )  # fmt: skip
 
     def desk_client(self, user_id: str, fresh: Callable[[], int]) -> int:
         """The client id under which the server writes a person's REST edits in this room."""

@@ -76,7 +76,10 @@ def configure_logs(log_format: str, level: str, stream: TextIO | None = None) ->
 
 
 class _Forward(logging.Handler):
-    """Passes library records on as their template and the error's kind, never their arguments."""
+    """Passes library records on as their template and the error's kind, never their arguments.
+
+    A message without arguments is no template: whatever it tells is already in it.
+    """
 
     def __init__(self, log: Log) -> None:
         super().__init__()
@@ -86,9 +89,7 @@ class _Forward(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         report = self._log.error if record.levelno >= logging.ERROR else self._log.warning
         report(
-            "library message"
-            if "%" not in str(record.msg) and record.args is None
-            else str(record.msg),
+            str(record.msg) if record.args else "library message",
             logger=record.name,
             error=type(error).__name__ if error else None,
             place=place_of(error) if error else f"{record.filename}:{record.lineno}",

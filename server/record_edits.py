@@ -28,6 +28,8 @@ from sync.view import chart_of
 
 __all__ = ["add_entry", "edit_fields", "new_record_rows", "view_of"]
 
+MAX_NESTING = Bounds().max_nesting
+
 ROWS_LOOKED_AT = 500
 """Rows read to tell a stale caller what changed since; older changes are not listed one by one."""
 
@@ -131,6 +133,12 @@ def _propose(
     client: int,
     at: datetime,
 ) -> None:
+    wrong = [name for name, value in fields.items() if not _is_carried(value)]
+    if wrong:
+        raise EditRefused(
+            [FieldViolation(name, Rule.TYPE, "No record can hold this value.") for name in wrong]
+        )
+
     def edit(draft: Draft) -> None:
         for name, value in fields.items():
             if room.profile.roots.get(name) == "text":
@@ -171,6 +179,19 @@ def _check_names(room: Room, fields: Mapping[str, Json]) -> None:
             wrong.append(FieldViolation(name, Rule.UNKNOWN_FIELD, "The profile has no such field."))
     if wrong:
         raise EditRefused(wrong)
+
+
+def _is_carried(value: Json, depth: int = MAX_NESTING) -> bool:
+    """Whether Yrs can hold the value at all: it ends in a panic on integers beyond 64 bits."""
+    match value:
+        case int():
+            return -(2**63) <= value < 2**63
+        case list():
+            return depth > 0 and all(_is_carried(one, depth - 1) for one in value)
+        case dict():
+            return depth > 0 and all(_is_carried(one, depth - 1) for one in value.values())
+        case _:
+            return True
 
 
 def _violation(refusal: Refusal) -> FieldViolation:

@@ -120,6 +120,8 @@ class RoomHost:
         used = sum(room.memory_bytes() for room in self._rooms.values())
         self._metrics.room_memory_bytes.set(used)
         for room in idle:
+            if not room.is_idle():
+                continue  # somebody came while another room was leaving
             over = used > self._settings.room_memory_bytes
             if over or now_s - room.idle_since >= self._settings.room_idle_seconds:
                 used -= room.memory_bytes()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pycrdt import Doc, Map, Text, TransactionEvent
 
 from sync.bounds import Bounds
-from sync.errors import DocumentSuspect
+from sync.errors import DocumentSuspect, MalformedUpdate
 from sync.structs import Id, Kind, Struct
 from sync.update import decode_update, encode_state_vector
 
@@ -115,8 +115,17 @@ class Document:
         return decode_update(update, _TRUSTED).structs.get(client, [])
 
     def draft(self, client: int, edit: Callable[["Draft"], None]) -> bytes:
-        """The update that `edit` would make of this document under another client id."""
-        return self._guard(lambda: Draft(client, self._doc.get_update()).record(edit))
+        """The update that `edit` would make of this document under another client id.
+
+        Raises MalformedUpdate where Yrs cannot carry the edit: the copy has failed, not this.
+        """
+        copy = self._guard(lambda: Draft(client, self._doc.get_update()))
+        try:
+            return copy.record(edit)
+        except (KeyboardInterrupt, SystemExit, MemoryError):
+            raise
+        except BaseException as error:  # pycrdt's PanicException is a BaseException
+            raise MalformedUpdate("The edit holds what no document can carry.") from error
 
     def _map(self, root: str) -> "Map[Any]":
         known = self._maps.get(root)
