@@ -73,6 +73,10 @@ class Session:
         """SyncStep1 went out after everything up to `version`."""
         self._asked.append(version)
 
+    def is_asking(self) -> bool:
+        """Whether a SyncStep1 of ours waits for its answer."""
+        return bool(self._asked)
+
     def answered(self) -> None:
         """A SyncStep2 came in: its author had processed all that went out before the question."""
         if self._asked:

@@ -218,12 +218,36 @@ async def test_a_peer_whose_edits_hang_on_something_unknown_is_asked_and_then_se
 
         asked = []
         for _ in range(3):
-            await room.inbox.put(Arrived(nurse, gap, False, NOW))
+            await room.inbox.put(Arrived(nurse, gap, True, NOW))
             await settled()
             asked.append(kinds(nurse))
 
         assert asked == [[SyncStep1], [SyncStep1], []]
         assert nurse.closed_with == 4409
+
+
+@pytest.mark.rule("PLACE-3")
+async def test_live_edits_that_come_before_the_answer_are_no_reason_to_send_anybody_away() -> None:
+    """y-websocket sends what is typed on reconnecting before it has answered our question."""
+    async with hosting(HeldStore()) as (host, record_id), host.opened(record_id) as room:
+        nurse = RecordingPeer(person("nurse"))
+        for value in (70, 71):
+            nurse.map("vitals")["pulse"] = value  # written offline
+        backlog = nurse.document.get_update()
+        nurse.written.clear()
+        await nurse.sync(room)
+        for value in range(6):
+            nurse.map("vitals")["spo2"] = 90 + value
+        await nurse.push(room)
+        await room.inbox.put(Arrived(nurse, backlog, True, NOW))
+        await settled()
+        asked = kinds(nurse).count(SyncStep1)  # at joining, and for the edits that had hung
+        await room.inbox.put(Arrived(nurse, nurse.document.get_update(), True, NOW))
+        await settled()
+
+        assert not nurse.closing
+        assert asked == 2
+        assert room.room.document.section("vitals") == {"pulse": 71.0, "spo2": 95.0}
 
 
 async def test_more_refusals_than_a_minute_allows_end_the_connection() -> None:
