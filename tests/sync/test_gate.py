@@ -1,5 +1,7 @@
 """What the gate lets through, what goes out instead, and what is kept of a refusal."""
 
+import struct
+
 import msgspec
 import pytest
 
@@ -218,3 +220,19 @@ def test_text_that_is_deleted_in_the_update_that_brings_it_is_gone_whoever_may_d
 
     assert proposal.refusals == ()
     assert here.outcome().texts["assessment.notes"] == "ac"
+
+
+@pytest.mark.rule("WIRE-6")
+def test_what_goes_out_was_written_here_not_copied_from_the_peer() -> None:
+    here = scene("nurse")
+    value = struct.pack(">d", 71.5)  # a double, although a float would do
+    own = bytes([0xB9, 0x17])  # varint of ME
+    sent_bytes = (
+        b"\x01\x01" + own + b"\x00\x28\x01\x06vitals\x05pulse\x01\x7b" + value + b"\x00"
+    )  # fmt: skip
+
+    here.clinic.take(here.attacker, sent_bytes)
+
+    row = here.clinic.rows[-1].update
+    assert row != sent_bytes
+    assert decode_update(row, BOUNDS) == decode_update(sent_bytes, BOUNDS)

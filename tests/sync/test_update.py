@@ -104,11 +104,13 @@ def test_deletes_beyond_every_known_clock_are_decoded_for_the_gate_to_clip() -> 
 # Strictness: one encoding, nothing after it, nothing twice
 
 
+@pytest.mark.rule("WIRE-1")
 @pytest.mark.parametrize("extra", [b"\x00", b"\x01", b"\x00\x00", b"\xff" * 9])
 def test_bytes_after_the_update_are_refused(extra: bytes) -> None:
     refused(update(section(GC)) + extra)
 
 
+@pytest.mark.rule("WIRE-2")
 @pytest.mark.parametrize(
     "data",
     [
@@ -138,6 +140,7 @@ def test_a_number_that_is_not_in_its_shortest_form_is_refused_wherever_it_stands
     refused(data)
 
 
+@pytest.mark.rule("WIRE-3")
 def test_two_sections_of_one_client_are_refused() -> None:
     refused(update(section(GC), section(GC, client=6), section(GC, clock=1)))
 

@@ -170,6 +170,7 @@ def test_json_quotes_that_never_close_cost_linear_time() -> None:
 CLAIMS = [100, 20_000, 2**31, 2**50, 2**53 - 1]
 
 
+@pytest.mark.rule("WIRE-4")
 @pytest.mark.parametrize("claimed", CLAIMS)
 @pytest.mark.parametrize(
     "crafted",
@@ -204,6 +205,7 @@ def test_a_struct_or_range_of_giant_length_costs_what_its_bytes_cost() -> None:
     assert lines_run(lambda: encode_update(*parts(decoded(data)))) < 500
 
 
+@pytest.mark.rule("WIRE-4")
 @pytest.mark.parametrize(
     "crafted",
     [

@@ -94,6 +94,7 @@ def as_lists(ranges: list[tuple[int, int]]) -> list[list[int]]:
     return [list(entry) for entry in ranges]
 
 
+@pytest.mark.rule("WIRE-5")
 @pytest.mark.parametrize("data", NAMED)
 def test_an_update_of_yjs_is_written_byte_for_byte_as_yjs_wrote_it(data: bytes) -> None:
     assert reencoded(data) == data
@@ -173,6 +174,7 @@ def ordered(kind: int, content: Any) -> Any:
     return content
 
 
+@pytest.mark.rule("WIRE-7")
 @pytest.mark.parametrize("data", READABLE)
 def test_yrs_reads_what_we_write_as_it_reads_what_yjs_wrote(data: bytes) -> None:
     assert_same_for_yrs(loaded(reencoded(data)), loaded(data))
