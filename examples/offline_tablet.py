@@ -69,7 +69,7 @@ class Tablet:
 
     async def sync(self, client: Client) -> None:
         """Deliver what is unsaved, take in what others did, and print what became of it."""
-        saved, has_theirs = None, False
+        saved = None
         async with client.open(self.record, "fieldchart.v1") as socket:
             await socket.send(pycrdt.create_sync_message(self.doc))
             async for frame in socket:
@@ -80,16 +80,18 @@ class Tablet:
                     await socket.send(pycrdt.handle_sync_message(frame[1:], self.doc) or b"")
                 elif frame[0] == SYNC:
                     pycrdt.handle_sync_message(frame[1:], self.doc)
-                    has_theirs = has_theirs or frame[1] == STEP2
+                    if saved is not None and frame[1] == STEP2:
+                        break
                 elif frame[0] == REFUSED:
                     for refused in read_refused(frame)["fields"]:
                         print(f"refused {refused['field']} = {refused['value']!r}:"
                               f" {refused['reason']}")  # fmt: skip
-                elif frame[0] == SAVED:
+                elif frame[0] == SAVED and saved is None:
+                    # The backlog is the first message that carries an update: count 1 means saved.
+                    # What was refused of it is healed by what follows, so ask once more.
                     saved = read_saved(frame)
-                # The backlog is the first message that carries an update, so count 1 means: saved.
-                if saved is not None and has_theirs:
-                    break
+                    await socket.send(pycrdt.create_sync_message(self.doc))
+        assert saved is not None, "the connection was lost; everything is still on the tablet"
         print(f"saved: {len(self.journal)} edits; the record stands at version {saved[1]}")
         self.journal = []
         self.save()

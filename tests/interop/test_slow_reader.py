@@ -14,6 +14,7 @@ from tests.support.live_server import LiveServer
 NARROW = {
     "FIELDCHART_SEND_QUEUE_BYTES": "2097152",
     "FIELDCHART_CLOSE_SECONDS": "2",
+    "FIELDCHART_MAX_RECORD_BYTES": "268435456",
 }
 PARAGRAPH = "Slowly. " * 64_000
 """512 kB: a few dozen of them fill whatever the kernel holds for a socket."""
