@@ -53,6 +53,9 @@ MOST_PER_TURN = 512
 SMALL_FRAME_BYTES = 4096
 """Frames up to this are decoded in one go; larger ones in steps that let other rooms run."""
 
+SNAPSHOT_SHARE = 4
+"""A room is snapshotted at the latest when updates of this share of the largest record came."""
+
 COME_BACK = 1012
 START_AFRESH = 4409
 TOO_MANY_REFUSALS = 4429
@@ -101,6 +104,7 @@ class LiveRoom:
         self._dirty_presence: dict[int, AwarenessEntry] = {}
         self.stored_version = room.version
         self._snapshot_version = room.version
+        self._snapshot_bytes = room.bytes
         self._is_saving = False
         summary = room.profile.summary
         self._shown = frozenset((*summary.title, *summary.search))
@@ -374,8 +378,10 @@ class LiveRoom:
         return client
 
     def _snapshot_if_due(self, group: asyncio.TaskGroup) -> None:
-        due = self.room.version - self._snapshot_version >= self._settings.snapshot_every_updates
-        if due and not self._is_saving:
+        room, settings = self.room, self._settings
+        due = room.version - self._snapshot_version >= settings.snapshot_every_updates
+        grown = room.bytes - self._snapshot_bytes >= settings.max_record_bytes // SNAPSHOT_SHARE
+        if (due or grown) and not self._is_saving:
             # Taken here, between two turns: later the document may show what is not on disk yet.
             group.create_task(self._store(self._taken_snapshot()))
 
@@ -385,8 +391,11 @@ class LiveRoom:
             await self._store(self._taken_snapshot())
 
     def _taken_snapshot(self) -> Snapshot:
+        """A snapshot, and with it the record's size: until then also what is gone again counts."""
+        snapshot = snapshot_of(self.room)
         self._snapshot_version = self.room.version
-        return snapshot_of(self.room)
+        self._snapshot_bytes = self.room.bytes = len(snapshot.document)
+        return snapshot
 
     async def _store(self, snapshot: Snapshot) -> None:
         """A failure is counted; the log grows safely on, and the next snapshot tries again."""

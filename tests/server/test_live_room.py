@@ -387,3 +387,22 @@ async def test_a_client_that_repeats_all_deletions_in_a_live_update_clears_nothi
 
         assert room.room.document.section("vitals") == {"pulse": 72.0, "spo2": 97.0}
         assert not await store.records.refusals(record_id)
+
+
+async def test_a_record_is_as_large_as_what_it_holds_not_as_all_that_was_ever_written() -> None:
+    largest = 20_000
+    async with (
+        hosting(HeldStore(), max_record_bytes=largest) as (host, record_id),
+        host.opened(record_id) as room,
+    ):
+        nurse = RecordingPeer(person("nurse"), extension=True)
+        await nurse.sync(room)
+        await settled()
+
+        for number in range(20):
+            nurse.map("triage")["complaint"] = f"{number} " + "long " * 300
+            await nurse.push(room)
+            await settled()
+
+        assert Refused not in kinds(nurse)
+        assert room.room.bytes < largest
