@@ -14,10 +14,24 @@ from typing import Any, Protocol
 from starlette.types import Scope
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.speedups import apply_mask
 
-__all__ = ["FrameSocket", "FramingProtocol", "Sink", "WriteFrame", "binary_frame", "frame_socket"]
+__all__ = [
+    "FrameSocket",
+    "FramingProtocol",
+    "Sink",
+    "WriteFrame",
+    "binary_frame",
+    "frame_extent",
+    "frame_socket",
+]
 
 EXTENSION = "fieldchart.frames"
+
+PLAIN_BINARY = 0x82
+"""First byte of an unfragmented binary frame without extensions."""
+
+MASKED = 0x80
 
 LINGER_SECONDS = 60.0
 """How long a closed socket may hold what its peer has not read, so that a peer that was only asleep
@@ -53,6 +67,25 @@ def binary_frame(payload: bytes) -> bytes:
     return b"\x82\x7f" + length.to_bytes(8, "big") + payload
 
 
+def frame_extent(data: bytes, start: int) -> tuple[int, int] | None:
+    """Where the payload of the client frame at `start` begins and ends (RFC 6455, 5.2).
+
+    None while its header is not all there; the end may lie beyond the data.
+    """
+    size = len(data) - start
+    if size < 2:
+        return None
+    length = data[start + 1] & 0x7F
+    header = 6 if data[start + 1] & 0x80 else 2
+    if length >= 126:
+        width = 2 if length == 126 else 8
+        if size < 2 + width:
+            return None
+        length = int.from_bytes(data[start + 2 : start + 2 + width], "big")
+        header += width
+    return start + header, start + header + length
+
+
 def frame_socket(scope: Scope) -> FrameSocket | None:
     """The connection's extension, where the server underneath offers it."""
     socket: FrameSocket | None = scope.get("extensions", {}).get(EXTENSION)
@@ -63,6 +96,56 @@ class FramingProtocol(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket protocol as a FrameSocket. Compression must be off."""
 
     _sink: Sink | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._largest: int = self.config.ws_max_size
+        self._partial = bytearray()
+        self._wanted = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Take plain binary frames out of the stream for the sink; uvicorn gets all others, whole.
+
+        The first data is the request alone. From then on uvicorn's parser always stands between
+        two frames, so each frame may go either way.
+        """
+        if self._wanted < 0 or not self.handshake_initiated:
+            super().data_received(data)
+            return
+        if self._partial:
+            self._partial += data
+            if len(self._partial) < self._wanted:
+                return
+            data = bytes(self._partial)
+            self._partial.clear()
+        at = 0
+        while at < len(data):
+            extent = frame_extent(data, at)
+            if extent is None:
+                self._keep(data, at, at + 1 + len(data) - at)
+                return
+            begin, end = extent
+            if end - begin > self._largest:
+                self._wanted = -1  # uvicorn's parser says 1009 and takes nothing more
+                super().data_received(data[at:])
+                return
+            if end > len(data):
+                self._keep(data, at, end)
+                return
+            self._take_frame(data, at, begin, end)
+            at = end
+
+    def _keep(self, data: bytes, at: int, end: int) -> None:
+        """Wait for the rest of a frame that ends at `end`."""
+        self._partial += data[at:]
+        self._wanted = end - at
+
+    def _take_frame(self, data: bytes, at: int, begin: int, end: int) -> None:
+        is_plain = data[at] == PLAIN_BINARY and data[at + 1] & MASKED
+        if is_plain and self._sink is not None and not self.frames and not self.close_sent:
+            self._wait_for(self._sink(apply_mask(data[begin:end], data[begin - 4 : begin])))
+        else:
+            super().data_received(data[at:end])
 
     async def run_asgi(self) -> None:
         """Offer the extension, then run the application."""
