@@ -9,13 +9,14 @@ from pathlib import Path
 
 PRIORITY = -15
 
+_USABLE = sorted(os.sched_getaffinity(0))  # before anything is pinned
+
 __all__ = ["cores", "describe", "pin"]
 
 
 def cores() -> tuple[int, int]:
     """(core of the server, core of the load); the same one where there is only one."""
-    usable = sorted(os.sched_getaffinity(0))
-    return usable[0], usable[-1]
+    return _USABLE[0], _USABLE[-1]
 
 
 def pin(core: int) -> None:

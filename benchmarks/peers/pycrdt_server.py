@@ -36,9 +36,8 @@ class Stored(WebsocketServer):
                 except YDocNotFound:
                     pass
                 self.rooms[name] = YRoom(ydoc=doc, ystore=store)
-        room = self.rooms[name]
-        await self.start_room(room)
-        return room
+            await self.start_room(self.rooms[name])
+        return self.rooms[name]
 
 
 async def main(port: int, file: str) -> None:
