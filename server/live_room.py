@@ -14,9 +14,10 @@ from typing import TypeVar
 
 from permissions.model import Principal
 from server.authentication import Clock
+from server.budgets import PersonBudgets, follow_up
 from server.connection import Peer
 from server.executor import Batch, commit
-from server.facts import facts_of, facts_touched
+from server.facts import facts_of
 from server.framing import binary_frame
 from server.inbox import Arrived, Ask, Inbox, Item, SyncAsked
 from server.logs import Log
@@ -32,7 +33,7 @@ from sync.errors import DocumentSuspect, ForeignClientId, MalformedFrame
 from sync.frame import Frame
 from sync.presence import Presence
 from sync.replay import snapshot_of, state_of
-from sync.room import Proposal, Room
+from sync.room import Room
 from sync.update import decode_steps, decode_update
 from sync.view import disputed_fields
 from sync.wire import (
@@ -57,8 +58,6 @@ SNAPSHOT_SHARE = 4
 """A room is snapshotted at the latest when updates of this share of the largest record came."""
 
 COME_BACK = 1012
-START_AFRESH = 4409
-TOO_MANY_REFUSALS = 4429
 
 SERVER = Principal(
     user_id="server", username="server", name="Fieldchart", roles=frozenset(), login_id="server",
@@ -109,6 +108,7 @@ class LiveRoom:
         summary = room.profile.summary
         self._shown = frozenset((*summary.title, *summary.search))
         self._desk_clients: dict[str, int] = {}
+        self._budgets = PersonBudgets(settings.refused_fields_per_minute)
 
     # -- people come and go ------------------------------------------------------------------------
 
@@ -275,7 +275,7 @@ class LiveRoom:
     async def _judge(self, item: Arrived, batch: Batch) -> None:
         peer = item.peer
         session = peer.session
-        if peer.barred:
+        if peer.barred or self._budgets.turn_away(peer):
             return
         try:
             if len(item.update) <= SMALL_FRAME_BYTES:
@@ -299,28 +299,16 @@ class LiveRoom:
         try:
             proposal = await in_steps(self.room.propose(frame))
         except ForeignClientId as error:
+            self._budgets.spend_whole(peer, len(item.update))
             reason = "Edits under another person's client id. Start afresh; they are kept."
             batch.add(self.room.refuse_whole(frame, item.update, reason), None, peer.principal, at)
             peer.close(close_code_of(error), str(error))
             return
-        batch.add(proposal, peer, peer.principal, at)
-        self._metrics.corrections.inc(proposal.corrections)
-        self._metrics.conflicts.inc(len(proposal.conflicts))
-        self._follow_up(peer, proposal, item.answer)
-
-    def _follow_up(self, peer: Peer, proposal: Proposal, answer: bool) -> None:
-        session = peer.session
-        if proposal.gap is not None:
-            # Stock clients send live edits before they have answered: only an answer that still
-            # hangs on something unknown says that the peer cannot help itself.
-            if answer and not session.note_gap():
-                peer.close(START_AFRESH, "Your copy hangs on edits nobody has. Start afresh.")
-            return
-        session.gaps = 0
-        if proposal.exhausted or not session.may_restore(proposal.restored_units):
-            peer.close(START_AFRESH, "You deleted more than you may. Start afresh.")
-        if proposal.refusals and session.refused.take(len(proposal.refusals), time.monotonic()):
-            peer.close(TOO_MANY_REFUSALS, "Too many refused edits.")
+        batch.add(proposal, peer, peer.principal, at, answer=item.answer)
+        if proposal.heal:
+            self._metrics.corrections.inc(proposal.corrections)
+            self._metrics.conflicts.inc(len(proposal.conflicts))
+        follow_up(peer, proposal, item.answer, self._budgets)
 
     def _welcome(self, items: list[Item]) -> None:
         """Answer what was asked, now that everything the document shows is on disk."""
@@ -341,7 +329,7 @@ class LiveRoom:
 
     def _after(self, batch: Batch) -> None:
         vector: Mapping[int, int] | None = None
-        for peer, proposal, _ in batch.judged:
+        for peer, proposal, _, _ in batch.judged:
             if proposal.gap is not None and not peer.closing and not peer.session.is_asking():
                 # Asked only now: everything up to here has gone out before the question.
                 vector = vector or self.room.books.index.state_vector()
@@ -358,7 +346,7 @@ class LiveRoom:
             accepted = self.room.write_facts({"disputed": names}, SERVER, at)
             if accepted is not None:
                 batch.add_facts(accepted, SERVER, at)
-        if batch.rows and (batch.conflicts or facts_touched(batch, self.room, self._shown)):
+        if batch.has_facts or not self._shown.isdisjoint(batch.fields):
             batch.facts = facts_of(self.room, self._created_at, at)
 
     def stand_at(self, step: str, author: Principal, at: datetime, batch: Batch) -> None:

@@ -92,6 +92,16 @@ class Books:
             register = self.registers[place] = Register(place.root, place.key)
         return register
 
+    def content_bytes(self) -> int:
+        """What the record's texts and values take, without anything that is gone or was refused."""
+        values = (
+            len(_ENCODE.encode(write.value))
+            for register in self.registers.values()
+            for write in (register.standing, *register.contenders)
+            if write is not None
+        )
+        return sum(self.text_units.values()) + sum(values)
+
     def absorb(self, struct: Struct, place: Place) -> None:
         """Note a struct that the document now holds."""
         index = self.index

@@ -7,7 +7,7 @@ import msgspec
 from permissions.model import Decision, Rule
 from sync.fields import Place
 from sync.registers import Tail, Write
-from sync.structs import Deletes, Id, Struct, StructsByClient
+from sync.structs import Deletes, Id, Kind, Struct, StructsByClient
 
 __all__ = [
     "MAX_REFUSED_FIELDS", "Clear", "Hit", "Judgement", "RefusedField", "Restore", "Touch",
@@ -93,6 +93,10 @@ class Judgement(msgspec.Struct):
     def delete(self, client: int, clock: int, length: int) -> None:
         """Let the rewritten update delete these clocks."""
         self.deletes.setdefault(client, []).append((clock, length))
+
+    def hollow(self) -> int:
+        """How many of the kept structs hold nothing: blank, GC, or deleted before they came."""
+        return sum(struct.kind in (Kind.GC, Kind.DELETED) for struct, _ in self.kept)
 
     def refuse(self, name: str, decision: Decision, struct: Struct | None) -> None:
         """Note a refused struct, or (None) a refused deletion."""

@@ -57,7 +57,8 @@ class Proposal(msgspec.Struct, frozen=True):
     accepted: None where nothing of it was new. gap: ask the sender for the rest; nothing was
     applied.
     heal: the sender must get the broadcast too. exhausted: the sender must start afresh, because
-    putting back what it deleted costs too much. restored_units counts against its budget.
+    putting back what it deleted costs too much. restored_units and hollow (its structs that hold
+    nothing, but stay) count against its budget.
     fields: names of the fields that changed.
     """
 
@@ -66,6 +67,7 @@ class Proposal(msgspec.Struct, frozen=True):
     heal: bool = False
     exhausted: bool = False
     restored_units: int = 0
+    hollow: int = 0
     refusals: tuple[Refusal, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     fields: tuple[str, ...] = ()
@@ -98,6 +100,8 @@ class Room:
         self.limits = limits
         self.state = state
         self.bytes = 0
+        self._idle_bytes = 0
+        self._counted_at = -1
         self.registers = books.registers
 
     # -- what the gate reads ---------------------------------------------------------------------
@@ -106,7 +110,17 @@ class Room:
         return self.books.text_units.get(root, 0)
 
     def size_bytes(self) -> int:
-        return self.bytes
+        """What the record's content takes, at most.
+
+        What was refused, deleted or overwritten stays in the document, but fills nobody's record:
+        it is counted off once a version as soon as it seems to.
+        """
+        size = self.bytes - self._idle_bytes
+        if size > self.limits.max_record_bytes and self._counted_at != self.version:
+            self._counted_at = self.version
+            size = self.books.content_bytes()
+            self._idle_bytes = self.bytes - size
+        return size
 
     def place_of(self, struct_id: Id) -> Place | None:
         return self.books.index.place_of(struct_id)
@@ -240,6 +254,7 @@ class Room:
             heal=bool(judgement.refused or corrections or copies or first or judgement.widened),
             exhausted=exhausted,
             restored_units=units,
+            hollow=judgement.hollow(),
             refusals=refusals_of(judgement, frame, version),
             conflicts=tuple(conflicts),
             fields=tuple(judgement.changed),
