@@ -5,7 +5,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import gettempdir
@@ -158,14 +157,3 @@ class LiveServer:
         answer.raise_for_status()
         items: list[dict[str, Any]] = answer.json()["items"]
         return items
-
-    def wait_until_ready(self) -> None:
-        """Wait until it answers HTTP."""
-        deadline = time.monotonic() + READY_S
-        while time.monotonic() < deadline:
-            try:
-                httpx.get(f"{self.url}/readyz", timeout=5)
-            except httpx.TransportError:
-                continue
-            return
-        raise AssertionError("the server does not answer")
