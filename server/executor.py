@@ -5,6 +5,7 @@ and only then does anybody hear of it. If storing fails nobody hears anything an
 dropped.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -40,14 +41,28 @@ class Batch:
         self.refusals: list[Refusal] = []
         self.conflicts: list[Conflict] = []
         self.audit: list[AuditEntry] = []
-        self.judged: list[tuple[Peer, Proposal, int]] = []
+        self.judged: list[tuple[Peer, Proposal, int, bool]] = []
         self.facts: RecordFacts | None = None
+        self.has_facts = False
+        self.fields: set[str] = set()
 
-    def add(self, proposal: Proposal, peer: Peer | None, author: Principal, at: datetime) -> None:
-        """Take in what became of one frame of `author`; `peer` is where it came from."""
+    def add(
+        self,
+        proposal: Proposal,
+        peer: Peer | None,
+        author: Principal,
+        at: datetime,
+        *,
+        answer: bool = False,
+    ) -> None:
+        """Take in what became of one frame of `author`.
+
+        peer: where it came from. answer: it came as a SyncStep2.
+        """
         version = self.base_version + len(self.rows)
         if proposal.accepted is not None:
             self._add_row(proposal.accepted, peer, proposal.heal, author, at)
+            self.fields.update(proposal.fields)
             version = proposal.accepted.row.version
         if proposal.refusals:
             self.refusals.extend(proposal.refusals)
@@ -62,10 +77,11 @@ class Batch:
                        f"fields={len(proposal.conflicts)}")
             )  # fmt: skip
         if peer is not None:
-            self.judged.append((peer, proposal, version))
+            self.judged.append((peer, proposal, version, answer))
 
     def add_facts(self, accepted: Accepted, author: Principal, at: datetime) -> None:
         """Take in a change of the server's own facts."""
+        self.has_facts = True
         self._add_row(accepted, None, True, author, at)
 
     def _add_row(
@@ -97,8 +113,9 @@ async def commit(batch: Batch, records: Records, peers: Iterable[Peer], metrics:
     told anything then.
     """
     if not batch.is_empty():
-        with metrics.commit_seconds.time():
-            await records.append(batch.as_commit())
+        begun = time.perf_counter()
+        await records.append(batch.as_commit())
+        metrics.commit_seconds.observe(time.perf_counter() - begun)
         metrics.updates_accepted.inc(len(batch.rows))
         for refusal in batch.refusals:
             metrics.fields_refused.labels(refusal.rule).inc()
@@ -109,14 +126,11 @@ async def commit(batch: Batch, records: Records, peers: Iterable[Peer], metrics:
 def _acknowledge(batch: Batch) -> None:
     version = batch.base_version + len(batch.rows)
     told: dict[str, Peer] = {}
-    for peer, proposal, at in batch.judged:
-        if proposal.gap is not None:
-            continue
-        session = peer.session
-        session.saved += 1
+    for peer, proposal, at, answer in batch.judged:
+        covered = peer.session.note_judged(gap=proposal.gap is not None, answer=answer)
         if proposal.refusals:
             _tell_refusals(peer, proposal.refusals, at)
-        if peer.speaks_extension:
+        if covered and peer.speaks_extension:
             told[peer.id] = peer
     for peer in told.values():
         peer.send(encode_saved(peer.session.saved, version))

@@ -2,14 +2,12 @@
 
 from datetime import datetime
 
-from server.executor import Batch
 from sync.effects import RecordFacts
 from sync.fields import RECORD_ROOT
 from sync.room import Room
-from sync.structs import Struct
 from sync.view import disputed_fields
 
-__all__ = ["facts_of", "facts_touched"]
+__all__ = ["facts_of"]
 
 
 def facts_of(room: Room, created_at: datetime, at: datetime) -> RecordFacts:
@@ -29,20 +27,6 @@ def facts_of(room: Room, created_at: datetime, at: datetime) -> RecordFacts:
         created_at=created_at,
         updated_at=at,
     )
-
-
-def facts_touched(batch: Batch, room: Room, shown: frozenset[str]) -> bool:
-    """Whether the batch wrote one of the fields that the board shows."""
-    for accepted, _, _ in batch.accepted:
-        for structs in accepted.structs.values():
-            if any(_is_shown(struct, room, shown) for struct in structs):
-                return True
-    return False
-
-
-def _is_shown(struct: Struct, room: Room, shown: frozenset[str]) -> bool:
-    place = room.place_of((struct.client, struct.clock))
-    return place is not None and (place.root == RECORD_ROOT or place.name in shown)
 
 
 def _shown(room: Room, field_name: str) -> str:

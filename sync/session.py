@@ -54,7 +54,9 @@ class Session:
     def __init__(self, budgets: Budgets, now_s: float) -> None:
         self.knowledge = Knowledge()
         self.received = 0
+        self.judged = 0
         self.saved = 0
+        self._is_behind = False
         self.gaps = 0
         self.restored_units = 0
         self._budgets = budgets
@@ -95,6 +97,19 @@ class Session:
         """The peer's update hangs on something unknown; returns whether to ask once more."""
         self.gaps += 1
         return self.gaps < MAX_GAPS
+
+    def note_judged(self, *, gap: bool, answer: bool) -> bool:
+        """One more update-carrying message was judged; returns whether `saved` covers it.
+
+        Once a message hung on something unknown, later ones do not count either: "the first so
+        many are on disk" would be a lie. An answer to our question brings all that was missing.
+        SPEC SAVED-1.
+        """
+        self.judged += 1
+        self._is_behind = gap or (self._is_behind and not answer)
+        if not self._is_behind:
+            self.saved = self.judged
+        return not self._is_behind
 
     def may_restore(self, units: int) -> bool:
         """Whether the connection's healing budget covers these units too."""

@@ -406,3 +406,26 @@ async def test_a_record_is_as_large_as_what_it_holds_not_as_all_that_was_ever_wr
 
         assert Refused not in kinds(nurse)
         assert room.room.bytes < largest
+
+
+@pytest.mark.rule("SAVED-1")
+async def test_nothing_after_a_gap_is_called_saved_until_the_answer_has_filled_it() -> None:
+    async with hosting(HeldStore()) as (host, record_id), host.opened(record_id) as room:
+        nurse = RecordingPeer(person("nurse"), extension=True)
+        await nurse.sync(room)
+        await room.inbox.put(Arrived(nurse, b"\x00\x00", True, NOW))
+        await settled()
+        nurse.map("vitals")["pulse"] = 70
+        nurse.written.clear()  # lost on its way
+        nurse.map("vitals")["spo2"] = 97
+        await nurse.push(room)
+        await settled()
+        before = [m for m in nurse.messages() if isinstance(m, Saved)]
+
+        await room.inbox.put(Arrived(nurse, nurse.document.get_update(), True, NOW))
+        await settled()
+        after = [m for m in nurse.messages() if isinstance(m, Saved)]
+
+        assert [saved.count for saved in before] == [1]
+        assert [saved.count for saved in after] == [3]
+        assert room.room.document.section("vitals") == {"pulse": 70.0, "spo2": 97.0}
