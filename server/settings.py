@@ -205,7 +205,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ge=0,
             le=100,
         ),
-    ] = 4.0
+    ] = 8.0
     commit_queue: Annotated[
         int, _meta("commits", "Commits that may wait for the writer; past it 4503.", ge=1)
     ] = 10_000
