@@ -297,7 +297,10 @@ class LiveRoom:
             written_at=written_at, journal=item.journal,
         )  # fmt: skip
         try:
-            proposal = await in_steps(self.room.propose(frame))
+            if len(item.update) <= SMALL_FRAME_BYTES:
+                proposal = self.room.propose_now(frame)
+            else:
+                proposal = await in_steps(self.room.propose(frame))
         except ForeignClientId as error:
             self._budgets.spend_whole(peer, len(item.update))
             reason = "Edits under another person's client id. Start afresh; they are kept."
@@ -312,11 +315,11 @@ class LiveRoom:
 
     def _welcome(self, items: list[Item]) -> None:
         """Answer what was asked, now that everything the document shows is on disk."""
-        for item in items:
-            if not isinstance(item, SyncAsked) or item.peer.closing:
-                continue
+        # One answer a turn for each: it can be thousands of times as large as the question.
+        asked = {item.peer.id: item for item in items if isinstance(item, SyncAsked)}
+        for item in asked.values():
             peer = item.peer
-            if peer.id not in self.peers:
+            if peer.closing or peer.id not in self.peers:
                 continue
             *before, answer = self.room.catch_up(item.state_vector)
             for update in before:

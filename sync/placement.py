@@ -20,6 +20,10 @@ RESERVED_CLIENT_IDS = 1024
 """Client ids below this belong to the server. Small ids come first among concurrent siblings, which
 keeps a restored piece of text directly beside its original (SPEC HEAL-4)."""
 
+MAX_CLIENTS_PER_PERSON = 2000
+"""Client ids of one person in one record; a browser tab takes one. Ten times as many make state
+vectors that exceed their bound, and then nobody could sync the record any more."""
+
 STEP = 500
 """Structs placed between two yields, so that a backlog never holds up other rooms (about 2 ms)."""
 
@@ -59,8 +63,8 @@ def check_owners(
 ) -> list[int]:
     """The client ids that this update uses first; they become the author's.
 
-    Raises ForeignClientId where new structs carry the id of another person or of the server.
-    SPEC IDENT-1, IDENT-2.
+    Raises ForeignClientId where new structs carry the id of another person or of the server, and
+    where the author uses more ids than a person may. SPEC IDENT-1, IDENT-2.
     """
     fresh: list[int] = []
     for client, structs in update.structs.items():
@@ -71,6 +75,10 @@ def check_owners(
             raise ForeignClientId(client)
         if owner is None:
             fresh.append(client)
+    if fresh:
+        used = sum(owner == user_id for owner in owners.values()) + len(fresh)
+        if used > MAX_CLIENTS_PER_PERSON:
+            raise ForeignClientId(fresh[0])
     return fresh
 
 
@@ -93,6 +101,10 @@ def place_structs(
         fresh.reverse()
         waiting[client] = fresh
         placement.draft.begin(client, known)
+    if len(waiting) == 1 and len(fresh := next(iter(waiting.values()))) == 1:
+        # One keystroke: nothing waits for anything else.
+        one = _place_next(fresh[0], placement, index, places)
+        return placement if isinstance(one, Placed) else Gap(one)
     for client in waiting:
         gap = yield from _place_client(client, waiting, index, places, placement)
         if gap is not None:
@@ -125,9 +137,7 @@ def _place_client(
         structs = waiting[current]
         while structs and structs[-1].clock <= wanted:
             struct = structs[-1]
-            if struct.kind == Kind.SKIP:
-                return Gap((current, struct.clock))
-            one = _place(struct, placement, index, places)
+            one = _place_next(struct, placement, index, places)
             if isinstance(one, tuple):
                 if one[0] in climbing or not waiting.get(one[0]):
                     return Gap(one)
@@ -135,10 +145,6 @@ def _place_client(
                 climbing.add(one[0])
                 break
             structs.pop()
-            draft.extend(current, struct.clock, struct.length, one.place)
-            if struct.kind == Kind.STRING:
-                draft.mark_pairs(current, struct.clock, str(struct.content))
-            placed.append(one)
             if not len(placed) % STEP:
                 yield
         else:
@@ -147,6 +153,21 @@ def _place_client(
             stack.pop()
             climbing.discard(current)
     return None
+
+
+def _place_next(
+    struct: Struct, placement: Placement, index: FieldIndex, places: Places
+) -> Placed | Id:
+    """Place the next struct of its client; or the id that nobody knows, its own for a skip."""
+    if struct.kind == Kind.SKIP:
+        return struct.client, struct.clock
+    one = _place(struct, placement, index, places)
+    if isinstance(one, Placed):
+        placement.draft.extend(struct.client, struct.clock, struct.length, one.place)
+        if struct.kind == Kind.STRING:
+            placement.draft.mark_pairs(struct.client, struct.clock, str(struct.content))
+        placement.placed.append(one)
+    return one
 
 
 def _place(struct: Struct, placement: Placement, index: FieldIndex, places: Places) -> Placed | Id:
