@@ -12,6 +12,10 @@ from sync.update import Update
 __all__ = ["Frame", "Knowledge", "WrittenRange", "WrittenTimes"]
 
 
+MAX_KNOWN = 20_000
+"""Client ids of which a peer's clocks are remembered: more than a record has (`check_owners`)."""
+
+
 class Knowledge(msgspec.Struct):
     """What a peer is known to have: told by its state vectors and by what its updates carry.
 
@@ -31,7 +35,7 @@ class Knowledge(msgspec.Struct):
         """The peer stated or showed that it has these clocks."""
         known = self.state_vector
         for client, clock in state_vector.items():
-            if clock > known.get(client, 0):
+            if clock > known.get(client, 0) and (client in known or len(known) < MAX_KNOWN):
                 known[client] = clock
 
 

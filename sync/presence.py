@@ -16,7 +16,7 @@ from sync.wire import AwarenessEntry
 __all__ = ["MAX_CLIENTS_PER_PEER", "Presence"]
 
 MAX_CLIENTS_PER_PEER = 16
-"""Client ids one connection may announce: one per document it syncs over this socket, with room."""
+"""Client ids one connection may ever announce: each is bound to its person for good."""
 
 STAMPED = ("user", "last_activity", "server")
 """What only the server says; a peer's own words under these keys are dropped."""
@@ -36,7 +36,7 @@ class Presence:
     def __init__(self, server_client: int) -> None:
         self._server_client = server_client
         self._clients: dict[int, _Present] = {}
-        self._announced: set[str] = set()
+        self._announced: dict[str, set[int]] = {}
         self._server: AwarenessEntry | None = None
 
     def announce(
@@ -54,15 +54,16 @@ class Presence:
         """
         told: list[AwarenessEntry] = []
         is_first = peer not in self._announced
-        self._announced.add(peer)
+        own = self._announced.setdefault(peer, set())
         for entry in entries:
             if not self._speaks_for(peer, principal, entry.client, owners, is_first):
                 continue
             known = self._clients.get(entry.client)
             if known is not None and entry.clock < known.entry.clock:
                 continue
-            if entry.oversized:
+            if entry.oversized or (known is None and entry.state is None):
                 continue
+            own.add(entry.client)
             if entry.state is None:
                 stamped = AwarenessEntry(entry.client, entry.clock, None)
                 self._clients.pop(entry.client, None)
@@ -87,11 +88,12 @@ class Presence:
             return known.peer == peer or (is_first and known.user_id == principal.user_id)
         if client < 1024:
             return False
-        return sum(p.peer == peer for p in self._clients.values()) < MAX_CLIENTS_PER_PEER
+        own = self._announced[peer]
+        return client in own or len(own) < MAX_CLIENTS_PER_PEER
 
     def leave(self, peer: str) -> list[AwarenessEntry]:
         """The peer is gone; returns the removals that everybody is to be told."""
-        self._announced.discard(peer)
+        self._announced.pop(peer, None)
         gone = [client for client, present in self._clients.items() if present.peer == peer]
         return [
             AwarenessEntry(client, self._clients.pop(client).entry.clock + 1, None)
