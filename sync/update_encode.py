@@ -4,6 +4,7 @@ Clients are written in descending order, as yjs writes them; a struct is written
 Source: yjs 13 `UpdateEncoder.js`, `encoding.js` (`writeStructs`), `Item.js` (`write`). SPEC WIRE.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sync.any_value import write_any
@@ -19,7 +20,7 @@ def encode_update(structs: StructsByClient, deletes: Deletes) -> bytes:
     Ranges must be normalised. ValueError or TypeError for structs no decoder would return.
     """
     buffer = bytearray()
-    clients = sorted((client for client in structs if structs[client]), reverse=True)
+    clients = _filled(structs)
     write_varuint(buffer, len(clients))
     for client in clients:
         section = structs[client]
@@ -28,7 +29,7 @@ def encode_update(structs: StructsByClient, deletes: Deletes) -> bytes:
         write_varuint(buffer, section[0].clock)
         for struct in section:
             _write_struct(buffer, struct)
-    clients = sorted((client for client in deletes if deletes[client]), reverse=True)
+    clients = _filled(deletes)
     write_varuint(buffer, len(clients))
     for client in clients:
         ranges = deletes[client]
@@ -38,6 +39,13 @@ def encode_update(structs: StructsByClient, deletes: Deletes) -> bytes:
             write_varuint(buffer, clock)
             write_varuint(buffer, length)
     return bytes(buffer)
+
+
+def _filled(sections: Mapping[int, Sequence[object]]) -> list[int]:
+    """The clients with anything to write, in the order of writing."""
+    if len(sections) == 1:
+        return [client for client in sections if sections[client]]
+    return sorted((client for client in sections if sections[client]), reverse=True)
 
 
 def encode_state_vector(vector: dict[int, int]) -> bytes:

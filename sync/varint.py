@@ -99,6 +99,9 @@ def read_string(data: bytes, position: int) -> tuple[str, int]:
 
 def write_varuint(buffer: bytearray, value: int) -> None:
     """Append an integer of 0..2^53-1."""
+    if 0 <= value < 128:
+        buffer.append(value)
+        return
     if not 0 <= value <= MAX_SAFE_INTEGER:
         raise ValueError("A varUint holds 0 to 2^53-1.")
     while value > 127:
