@@ -20,7 +20,7 @@ from ulid import ULID
 
 from permissions.model import Principal
 from server.credentials import address_of, check_origin, credentials_from
-from server.errors import NotSignedIn, TooManyAttempts
+from server.errors import NotAllowed, NotSignedIn, TooManyAttempts
 from server.known_logins import KnownLogin, KnownLogins
 from server.logs import Log, place_of
 from server.metrics import Metrics
@@ -28,6 +28,7 @@ from server.passwords import MAX_PASSWORD_CHARACTERS, Passwords
 from server.ports import Rooms
 from server.settings import Settings
 from server.throttle import Throttle
+from storage.columns import folded
 from storage.errors import LoginNotFound, UserNotFound
 from storage.ports import Login, Store, User
 from sync.effects import AuditEntry
@@ -164,6 +165,9 @@ class Authenticator:
         known = self._known.by_id(principal.login_id)
         if known is None:
             raise NotSignedIn("This log-in has ended. Sign in again.")
+        if known.principal.roles != principal.roles:
+            # They changed while the record was opened: the cut came too early for this socket.
+            raise NotAllowed("Your roles were changed.")
         known.sockets += 1
         try:
             yield
@@ -309,7 +313,7 @@ def _is_current(known: KnownLogin, accounts: dict[str, User]) -> bool:
 
 
 def _folded_hash(username: str) -> str:
-    return hashlib.sha256(username.casefold().encode(errors="replace")).hexdigest()
+    return hashlib.sha256(folded(username).encode(errors="replace")).hexdigest()
 
 
 def _new_login(

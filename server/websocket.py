@@ -245,7 +245,8 @@ class FrameReader:
         if isinstance(message, AwarenessMessage):
             self._take_presence(message)
         elif isinstance(message, QueryAwareness):
-            connection.send(encode_awareness(room.presence.everybody()))
+            if not connection.session.awareness.take(1, time.monotonic()):
+                connection.send(encode_awareness(room.presence.everybody()))
         elif isinstance(message, Journal):
             connection.session.keep_journal(message.entries, connection.principal.login_id)
         elif not isinstance(message, PermissionDenied):
@@ -280,15 +281,13 @@ class FrameReader:
         connection, room = self._connection, self._room
         if connection.session.awareness.take(1, time.monotonic()):
             return
-        room.tell_presence(
-            room.presence.announce(
-                connection.id,
-                connection.principal,
-                message.entries,
-                room.room.books.owners,
-                self._house.clock(),
-            )
-        )
+        told = room.presence.announce(
+            connection.id, connection.principal, message.entries, room.room.books.owners,
+            self._house.clock(),
+        )  # fmt: skip
+        if len(told) > 1:  # each is a state that goes to everybody
+            connection.session.awareness.take(len(told) - 1, time.monotonic())
+        room.tell_presence(told)
 
     def _reject(self, error: MalformedFrame, kind: str) -> None:
         self._house.metrics.frames_malformed[kind].inc()

@@ -3,8 +3,12 @@
 import pytest
 
 from permissions.model import Principal
+from server.websocket import FrameReader
+from sync.bounds import Bounds
 from sync.presence import MAX_CLIENTS_PER_PEER, Presence
-from sync.wire import AwarenessEntry
+from sync.wire import AwarenessEntry, AwarenessMessage, encode_awareness, encode_query_awareness
+from tests.server.builders import Bench
+from tests.support import rooms
 from tests.support.people import at, person
 from tests.support.work import lines_run
 
@@ -64,3 +68,28 @@ def test_one_message_costs_the_same_however_many_people_are_there() -> None:
         return lines_run(lambda: announce(presence, "p0", NURSE, owners, *strange))
 
     assert work(400) < 1.2 * work(100)
+
+
+@pytest.mark.parametrize("message", ["query", "entries"])
+async def test_presence_is_budgeted_by_what_goes_out_not_by_what_comes_in(
+    bench: Bench, message: str
+) -> None:
+    """One byte fetched everybody's states without limit; sixteen states counted as one."""
+    async with rooms.hosting(rooms.HeldStore()) as (host, record_id):
+        async with host.opened(record_id) as room:
+            peer = rooms.RecordingPeer(rooms.person("nurse"))
+            await peer.sync(room)
+            await rooms.settled()
+            reader = FrameReader(peer, room, bench.house, Bounds())
+            peer.messages()
+            told: list[AwarenessEntry] = []
+            room.tell_presence = told.extend  # type: ignore[method-assign]
+
+            for clock in range(1, 200):
+                entries = [entry(5000 + n, clock) for n in range(16)]
+                query = message == "query"
+                reader.accept(encode_query_awareness() if query else encode_awareness(entries))
+
+            answers = sum(isinstance(one, AwarenessMessage) for one in peer.messages())
+            assert answers <= 25
+            assert len(told) <= 25 + 16
