@@ -7,7 +7,6 @@ their connections, so that coming back is no way around them.
 import time
 
 from server.connection import Peer
-from sync.effects import Refusal
 from sync.room import Proposal
 from sync.session import TokenBucket
 
@@ -17,7 +16,8 @@ START_AFRESH = 4409
 TOO_MANY_REFUSALS = 4429
 
 BYTES_PER_UNIT = 16 * 1024
-"""Refused bytes that count as one refused field: they are kept, too."""
+"""Bytes that count as one refused field: refused ones, which are kept, and those of corrections. A
+struct of ten bytes can have the server write a value of 64 kB again, and send it to everybody."""
 
 HOLLOW_PER_UNIT = 64
 """Structs without content that count as one refused field: they stay in the document for ever. An
@@ -31,7 +31,7 @@ class PersonBudgets:
         self._per_minute = refused_per_minute
         self._buckets: dict[str, TokenBucket] = {}
 
-    def spend(self, peer: Peer, units: int) -> bool:
+    def spend(self, peer: Peer, units: float) -> bool:
         """Take the units from the peer's budget and its person's; whether both had them."""
         if not units:
             return True
@@ -68,10 +68,14 @@ def follow_up(peer: Peer, proposal: Proposal, answer: bool, budgets: PersonBudge
     session.gaps = 0
     if proposal.exhausted or not session.may_restore(proposal.restored_units):
         peer.close(START_AFRESH, "You deleted more than you may. Start afresh.")
-    if not budgets.spend(peer, _units(proposal.refusals, proposal.hollow)):
+    if not budgets.spend(peer, _units(proposal)):
         peer.close(TOO_MANY_REFUSALS, "Too many refused edits.")
 
 
-def _units(refusals: tuple[Refusal, ...], hollow: int) -> int:
-    size = sum(len(refusal.original) for refusal in refusals)
-    return max(len(refusals), size // BYTES_PER_UNIT, hollow // HOLLOW_PER_UNIT)
+def _units(proposal: Proposal) -> float:
+    size = sum(len(refusal.original) for refusal in proposal.refusals)
+    return max(
+        len(proposal.refusals),
+        (size + proposal.rewritten_bytes) / BYTES_PER_UNIT,
+        proposal.hollow / HOLLOW_PER_UNIT,
+    )

@@ -15,6 +15,7 @@ from server.executor import Batch
 from server.facts import facts_of
 from server.live_room import LiveRoom
 from server.ports import Json, NewRecord, RecordView
+from server.steps import in_steps
 from storage.ports import Records
 from sync.bounds import Bounds
 from sync.document import Draft
@@ -23,15 +24,19 @@ from sync.fields import FieldIndex
 from sync.frame import Frame, Knowledge
 from sync.replay import state_of
 from sync.room import Room
-from sync.update import decode_update
+from sync.update import Update, decode_steps, decode_update
 from sync.view import chart_of
 
 __all__ = ["add_entry", "edit_fields", "new_record_rows", "view_of"]
 
 MAX_NESTING = Bounds().max_nesting
 
-ROWS_LOOKED_AT = 500
-"""Rows read to tell a stale caller what changed since; older changes are not listed one by one."""
+STORED = Bounds(
+    max_frame_bytes=2**31, max_structs=2**31, max_delete_ranges=2**31, max_value_items=2**31,
+)  # fmt: skip
+
+ROWS_LOOKED_AT, BYTES_LOOKED_AT, ROWS_PER_READ = 500, 1024 * 1024, 50
+"""Rows read to tell a stale caller what changed since; the other changes are not listed."""
 
 
 def view_of(room: Room, principal: Principal | None) -> RecordView:
@@ -200,22 +205,31 @@ def _violation(refusal: Refusal) -> FieldViolation:
 
 async def _changed_since(room: Room, records: Records, version: int) -> list[str]:
     """Names of the fields that the rows after `version` wrote."""
-    rows = await records.rows(room.record_id, after=max(version, 0), limit=ROWS_LOOKED_AT)
     names: dict[str, None] = {}
-    index: FieldIndex = room.books.index
-    for row in rows:
-        update = decode_update(row.update, Bounds(max_frame_bytes=2**31))
-        for client, structs in update.structs.items():
-            for struct in structs:
-                place = index.place_of((client, struct.clock))
-                if place is not None and place.field is not None:
-                    names.setdefault(place.name)
-        for client, ranges in update.deletes.items():
-            for clock, length in ranges:
-                for _, _, place in index.runs(client, clock, clock + length):
-                    if place.field is not None:
-                        names.setdefault(place.name)
+    after, size, index = max(version, 0), 0, room.books.index
+    while after < room.version and after - version < ROWS_LOOKED_AT and size < BYTES_LOOKED_AT:
+        rows = await records.rows(room.record_id, after=after, limit=ROWS_PER_READ)
+        if not rows:
+            break
+        for row in rows:
+            update = await in_steps(decode_steps(row.update, STORED))
+            _name_fields(update, index, names)
+            size += len(row.update)
+        after = rows[-1].version
     return list(names)
+
+
+def _name_fields(update: Update, index: FieldIndex, names: dict[str, None]) -> None:
+    for client, structs in update.structs.items():
+        for struct in structs:
+            place = index.place_of((client, struct.clock))
+            if place is not None and place.field is not None:
+                names.setdefault(place.name)
+    for client, ranges in update.deletes.items():
+        for clock, length in ranges:
+            for _, _, place in index.runs(client, clock, clock + length):
+                if place.field is not None:
+                    names.setdefault(place.name)
 
 
 def _new_client() -> int:

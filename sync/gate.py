@@ -148,13 +148,17 @@ class _Bench:
         """A write whose content is gone: overwritten or removed before it was ever sent."""
         field = place.field
         assert field is not None, "keyed places have a field"
+        entry = field.kind == "entry"
+        decision = self.record.policy.decide(
+            self.frame.author, Operation.ADD if entry else Operation.WRITE, field, self.record.state
+        )
+        if entry and not decision.allowed and place not in self.record.registers:
+            self._void(struct, None, place.name)  # its key says nothing either (SPEC GATE-6)
+            return
         self._keep(struct, place)
-        if field.kind == "entry":
+        if entry:
             self._touch(struct, place, None)
             return
-        decision = self.record.policy.decide(
-            self.frame.author, Operation.WRITE, field, self.record.state
-        )
         write = self._write(struct, decision.role, None, True) if decision.allowed else None
         self._touch(struct, place, write)
 

@@ -6,6 +6,7 @@ with it, and the later one stands. Values only; `arbiter.py` applies the outcome
 SPEC REG-1 to REG-8.
 """
 
+from collections import Counter
 from datetime import datetime
 
 import msgspec
@@ -177,7 +178,11 @@ class Register(msgspec.Struct, array_like=True):
             self.base = self.value_before(basis)
         self.contenders.append(write)
         if len(self.contenders) > MAX_CONTENDERS:
-            del self.contenders[0]
+            # Whoever brought the most loses their oldest: nobody crowds out a colleague's value.
+            share = Counter(head.author for head in self.contenders)
+            most = max(share.values())
+            crowded = next(n for n, one in enumerate(self.contenders) if share[one.author] == most)
+            del self.contenders[crowded]
 
     def settle(self, touched: set[Id]) -> bool:
         """Decide between the standing write and the touched contenders: the later stands (REG-5).

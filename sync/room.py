@@ -57,8 +57,8 @@ class Proposal(msgspec.Struct, frozen=True):
     accepted: None where nothing of it was new. gap: ask the sender for the rest; nothing was
     applied.
     heal: the sender must get the broadcast too. exhausted: the sender must start afresh, because
-    putting back what it deleted costs too much. restored_units and hollow (its structs that hold
-    nothing, but stay) count against its budget.
+    putting back what it deleted costs too much. restored_units, hollow (its structs that hold
+    nothing, but stay) and rewritten_bytes (of corrections) count against its budget.
     fields: names of the fields that changed.
     """
 
@@ -68,6 +68,7 @@ class Proposal(msgspec.Struct, frozen=True):
     exhausted: bool = False
     restored_units: int = 0
     hollow: int = 0
+    rewritten_bytes: int = 0
     refusals: tuple[Refusal, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     fields: tuple[str, ...] = ()
@@ -239,6 +240,7 @@ class Room:
             document.apply(update)
             books.absorb_deletes(deletes)
         corrections, registers, conflicts = self._arbitrate(frame, judgement, version)
+        before = len(update)
         if corrections:
             structs[server] = [*structs.get(server, ()), *corrections]
             update = encode_update(structs, deletes)
@@ -255,6 +257,7 @@ class Room:
             exhausted=exhausted,
             restored_units=units,
             hollow=judgement.hollow(),
+            rewritten_bytes=len(update) - before,
             refusals=refusals_of(judgement, frame, version),
             conflicts=tuple(conflicts),
             fields=tuple(judgement.changed),

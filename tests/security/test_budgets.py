@@ -2,6 +2,7 @@
 
 import pytest
 
+from server.errors import VersionMismatch
 from server.inbox import Arrived
 from sync.structs import Kind, Struct
 from sync.update import encode_update
@@ -103,3 +104,49 @@ async def test_refused_bytes_are_bounded_for_a_person_however_often_they_come_ba
         kept = sum(len(refusal.original) for refusal in await store.records.refusals(record_id))
         assert kept <= 4 * 64 * 1024
         assert peer.closed_with == 4429
+
+
+async def test_making_the_server_write_a_large_value_again_uses_up_the_budget() -> None:
+    """A deleted struct of ten bytes, refused nothing, had it written and sent again each time."""
+    async with hosting(HeldStore(), refused_fields_per_minute=2) as (host, record_id):
+        async with host.opened(record_id) as room:
+            nurse, reader = RecordingPeer(person("nurse")), RecordingPeer(person("cashier"))
+            for peer in (nurse, reader):
+                await peer.sync(room)
+            version = room.room.version
+            long = {"text": "x" * 15_000}
+            entry = await host.add_entry(person("nurse"), record_id, "comments", long)
+            place = room.room.books.places.at("comments", entry)
+            for clock in range(20):
+                struct = Struct(
+                    5000, clock, 1, Kind.DELETED, None, room.room.registers[place].tail, keyed=True
+                )
+                update = encode_update({5000: [struct]}, {})
+                await room.inbox.put(Arrived(reader, update, False, NOW))
+                await settled()
+
+            assert reader.closed_with == 4429
+            assert room.room.version - version < 8
+            assert (await host.view(record_id)).fields["comments"][entry]
+
+
+async def test_a_stale_call_does_not_read_a_whole_log_of_large_rows_at_once() -> None:
+    """It decoded up to 500 rows of up to 4 MiB in one go, on the loop."""
+    store = HeldStore()
+    async with hosting(store) as (host, record_id):
+        first = (await host.view(record_id)).version
+        for n in range(8):
+            await host.add_entry(person("nurse"), record_id, "comments", {"text": f"{n}" * 15_000})
+        reads: list[int] = []
+        rows = store.held.rows
+
+        async def counted(record_id: str, after: int = 0, limit: int = 1000) -> object:
+            reads.append(limit)
+            return await rows(record_id, after, limit)
+
+        store.held.rows = counted  # type: ignore[method-assign, assignment]
+        with pytest.raises(VersionMismatch) as caught:
+            await host.edit(person("nurse"), record_id, {"vitals.pulse": 70}, if_version=first)
+
+        assert max(reads) <= 50
+        assert len(caught.value.changed) == 8
