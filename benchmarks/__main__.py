@@ -4,8 +4,8 @@ import argparse
 import multiprocessing
 from datetime import UTC, datetime
 
-from benchmarks.machine import describe
-from benchmarks.results import FULL, QUICK, TINY
+from benchmarks.machine import alone, describe
+from benchmarks.results import FULL, QUICK, TINY, Scale
 from benchmarks.scenarios import SCENARIOS, print_figures
 
 __all__ = ["main"]
@@ -23,15 +23,17 @@ def main() -> None:
             parser.error(f"there is no scenario {name!r}; there are {', '.join(SCENARIOS)}")
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {describe()}", flush=True)
     scale = TINY if chosen.tiny else QUICK if chosen.quick else FULL
-    failed = False
-    for name in chosen.names or SCENARIOS:
-        process = multiprocessing.get_context("spawn").Process(
-            target=print_figures, args=(name, scale)
-        )
-        process.start()
-        process.join()
-        failed = failed or process.exitcode != 0
-    raise SystemExit(failed)
+    with alone():
+        failed = [name for name in chosen.names or SCENARIOS if not _succeeds(name, scale)]
+    raise SystemExit(f"failed: {', '.join(failed)}" if failed else 0)
+
+
+def _succeeds(name: str, scale: Scale) -> bool:
+    """Run one scenario in a process of its own, because it moves itself to one core."""
+    process = multiprocessing.get_context("spawn").Process(target=print_figures, args=(name, scale))
+    process.start()
+    process.join()
+    return process.exitcode == 0
 
 
 if __name__ == "__main__":

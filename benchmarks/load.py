@@ -66,6 +66,8 @@ class Client(WSListener):  # type: ignore[misc]
         self.edits = ClientEdits(client_id, field)
         self.synced: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.measures = measures
+        self.wanted = b""
+        self.found = asyncio.Event()
         self.closing = False
         self._board = board
         self._transport: WSTransport | None = None
@@ -113,6 +115,8 @@ class Client(WSListener):  # type: ignore[misc]
         board = self._board
         board.frames += 1
         board.bytes += len(payload)
+        if self.wanted and self.wanted in payload:
+            self.found.set()
         if not self.synced.done():
             self._take_first(payload)
             return
@@ -149,13 +153,15 @@ async def connect(
     field: tuple[str, str] | None = None,
     *,
     measures: bool = True,
+    wanted: bytes = b"",
 ) -> Client:
-    """A connected and synced client. Raises Disconnected."""
+    """A connected and synced client, which has received `wanted`. Raises Disconnected."""
     headers: dict[str, Any] = {}
     token = target.token(number)
     if token:
         headers["Authorization"] = f"Bearer {token}"
     client = Client(target, record, number, client_id, board, field, measures=measures)
+    client.wanted = wanted
     await ws_connect(
         lambda: client,
         target.url(record),
@@ -164,6 +170,8 @@ async def connect(
     )
     async with asyncio.timeout(SYNC_SECONDS):
         await client.synced
+        if wanted:
+            await client.found.wait()
     return client
 
 

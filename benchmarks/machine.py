@@ -1,17 +1,33 @@
 """The machine that was measured on, and its cores: the server on the first, load on the last."""
 
 import contextlib
+import fcntl
 import os
 import platform
 import sqlite3
+import tempfile
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 PRIORITY = -15
+LOCK = Path(tempfile.gettempdir()) / "fieldchart-benchmarks.lock"
 
 _USABLE = sorted(os.sched_getaffinity(0))  # before anything is pinned
 
-__all__ = ["cores", "describe", "pin"]
+__all__ = ["alone", "cores", "describe", "pin"]
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Wait until no other benchmark runs on this machine: two at once would measure each other."""
+    with LOCK.open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("waiting for another benchmark to end", flush=True)
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def cores() -> tuple[int, int]:

@@ -27,9 +27,9 @@ def measure(scale: Scale, folder: Path) -> Sequence[Result]:
     with Running(server) as running:
         pin(cores()[1])
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_some(running, prepared.records, 0, 20, Board()))  # what is loaded once
+            per_room, cpu_s, idle_share = runner.run(hold_open(running, prepared.records))
             left = runner.run(_come_and_go(running, prepared.records, cycles))
-            opened = runner.run(hold_open(running, prepared.records))
-    per_room, cpu_s, idle_share = opened
     return [
         Result(
             scenario="idle",
@@ -77,22 +77,28 @@ async def hold_open(running: Running, records: Sequence[str]) -> tuple[float, fl
     return grown * 1.024 / len(records), cpu, share
 
 
-async def _come_and_go(running: Running, records: Sequence[str], cycles: int) -> list[Result]:
-    board = Board()
+async def _some(
+    running: Running, records: Sequence[str], first: int, count: int, board: Board
+) -> None:
+    """Open and leave, ten at a time, then wait until the rooms have left memory."""
 
-    async def cycle(number: int) -> None:
+    async def once(number: int) -> None:
         record = records[number % len(records)]
         client = await connect(running.target, record, number, 60_000_000 + number, board)
         await client.close()
 
-    async def some(first: int, count: int) -> None:
-        for start in range(first, first + count, 10):
-            await asyncio.gather(*(cycle(n) for n in range(start, min(start + 10, first + count))))
-        await asyncio.sleep(IDLE_SECONDS + 2.5)
+    for start in range(first, first + count, 10):
+        await asyncio.gather(*(once(n) for n in range(start, min(start + 10, first + count))))
+    await asyncio.sleep(IDLE_SECONDS + 2.5)
 
-    await some(0, cycles)  # fills the caches of statements, log-ins and places
+
+async def _come_and_go(running: Running, records: Sequence[str], cycles: int) -> list[Result]:
+    board = Board()
+    await _some(
+        running, records, 0, cycles, board
+    )  # fills the caches of statements, log-ins and places
     before = running.rss_kib(), running.tasks(), running.descriptors()
-    await some(0, cycles)
+    await _some(running, records, 0, cycles, board)
     after = running.rss_kib(), running.tasks(), running.descriptors()
     names = (("memory", "kB"), ("tasks", "tasks"), ("descriptors", "files"))
     return [
