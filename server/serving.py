@@ -22,6 +22,7 @@ from server.command_errors import CommandError
 from server.demo import make_demo_accounts, make_demo_records
 from server.framing import FramingProtocol
 from server.logs import configure_logs
+from server.patience import PatientProtocol
 from server.profiles import load_policies
 from server.settings import Settings
 from storage import SqliteStore, StoreSettings
@@ -130,7 +131,7 @@ def _uvicorn_settings(settings: Settings, application: ASGIApp) -> uvicorn.Confi
     return uvicorn.Config(
         application,
         loop="uvloop",
-        http="httptools",
+        http=PatientProtocol,
         ws=FramingProtocol,
         ws_max_size=settings.ws_max_size_bytes,
         ws_per_message_deflate=False,  # 1.5 times the CPU, and CRDT bytes hardly shrink
