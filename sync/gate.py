@@ -191,10 +191,12 @@ class _Bench:
                 self._void(struct, Rule.HISTORY, place.name)
                 return
             self.seen_text.add(anchor)
-        split = self._split_pair(struct)
-        if split is not None and self.placement.draft.place_of(split) is not None:
+        splits = self._split_pairs(struct)
+        drafted = [split for split in splits if self.placement.draft.place_of(split) is not None]
+        for client, clock in drafted:
             # Both came in one update: no transaction of its own can delete the pair before.
-            self.judgement.delete(split[0], split[1], 2)
+            self.judgement.delete(client, clock, 2)
+        if drafted or (struct.origin is not None and struct.origin == struct.right_origin):
             self._void(struct, Rule.HISTORY, place.name)
             return
         if struct.kind == Kind.DELETED:
@@ -212,7 +214,9 @@ class _Bench:
                 self._keep(struct, place)
             else:
                 self._blank(struct, place, decision)
-        if split is not None and not self.record.is_cut(split) and split not in self.splits:
+        for split in splits:
+            if self.record.is_cut(split) or split in self.splits:
+                continue
             self.splits.add(split)
             self.judgement.splits.append(split)
             kept = decision is not None and decision.allowed and self._may_delete(place).allowed
@@ -235,14 +239,14 @@ class _Bench:
         self.added_units[place.root] = units
         return allowed
 
-    def _split_pair(self, struct: Struct) -> Id | None:
-        """The surrogate pair that this struct would be inserted into, by its first half."""
+    def _split_pairs(self, struct: Struct) -> list[Id]:
+        """The surrogate pairs that this struct would be inserted into, by their first halves."""
         origin, right = struct.origin, struct.right_origin
         index, draft = self.record, self.placement.draft
-        for half in (origin, None if right is None else (right[0], right[1] - 1)):
-            if half is not None and (index.is_pair_start(*half) or draft.is_pair_start(*half)):
-                return half
-        return None
+        halves = {origin, None if right is None else (right[0], right[1] - 1)} - {None}
+        return sorted(
+            h for h in halves if h and (index.is_pair_start(*h) or draft.is_pair_start(*h))
+        )
 
     def _refuse_server_owned(self, struct: Struct, place: Place) -> None:
         if self.record.registers.get(place) is None:

@@ -4,7 +4,7 @@ import pytest
 
 from sync.registers import MAX_CONTENDERS
 from sync.structs import Kind, Struct
-from tests.support.crafting import scene, update_of, writing
+from tests.support.crafting import insertion, scene, update_of, writing
 from tests.support.people import at, ulid
 
 ATTACKER, NURSE = 3001, 3002
@@ -56,3 +56,32 @@ def test_nobody_crowds_a_colleagues_value_out_of_a_conflict() -> None:
     assert "70" in [value.value for value in conflict.values]
     assert len(conflict.values) == MAX_CONTENDERS + 1
     here.outcome()
+
+
+@pytest.mark.rule("GATE-12")
+def test_insertion_between_two_pairs_cuts_neither_of_them() -> None:
+    """Only the pair at the origin was looked at: a supervisor tore the one at the right origin."""
+    here = scene("supervisor")
+    here.nurse.edit(("insert", "assessment.notes", 0, "x😀y"))
+    here.clinic.settle()
+    here.send(deletes={NURSE: [(1, 2)]})
+    half = Struct(
+        ATTACKER, 0, 1, Kind.EMBED, '{"a":1}', (NURSE, 1), (1, 1)
+    )  # in the original, which is deleted, and in its copy, which shows
+
+    here.send(half)
+
+    assert here.outcome().texts["assessment.notes"] == "x😀y"
+
+
+@pytest.mark.rule("PLACE-6")
+@pytest.mark.parametrize("role", ["nurse", "supervisor"])
+def test_struct_between_a_struct_and_itself_contradicts_history(role: str) -> None:
+    """Yrs put it elsewhere in the live document than in one that is loaded afresh."""
+    here = scene(role)
+    here.nurse.edit(("insert", "assessment.notes", 0, "abcd"))
+    here.clinic.settle()
+
+    here.send(insertion(ATTACKER, 0, "x", origin=(NURSE, 2), right_origin=(NURSE, 2)))
+
+    assert here.outcome().texts["assessment.notes"] == "abcd"
