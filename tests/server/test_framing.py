@@ -1,4 +1,4 @@
-"""The short way in and out of a WebSocket: same messages, same order, same errors as the long one."""
+"""The short way in and out of a WebSocket: messages, order and errors as on the long one."""
 
 import asyncio
 import socket
@@ -55,10 +55,10 @@ async def serving(echo: Echo) -> AsyncIterator[str]:
             ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
-        )  # fmt: skip
+        )
     )
     task = asyncio.ensure_future(server.serve(sockets=[listener]))
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event to wait for
         await asyncio.sleep(0)
     try:
         yield f"ws://127.0.0.1:{listener.getsockname()[1]}"
