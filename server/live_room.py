@@ -385,7 +385,8 @@ class LiveRoom:
         """A snapshot, and with it the record's size: until then also what is gone again counts."""
         snapshot = snapshot_of(self.room)
         self._snapshot_version = self.room.version
-        self._snapshot_bytes = self.room.bytes = len(snapshot.document)
+        self._snapshot_bytes = len(snapshot.document)
+        self.room.note_size(self._snapshot_bytes)
         return snapshot
 
     async def _store(self, snapshot: Snapshot) -> None:

@@ -56,7 +56,7 @@ def replay(
         room.books = Books.decode(snapshot.index, room.profile)
         room.registers = room.books.registers
         room.version, room.hash = snapshot.version, snapshot.hash
-        room.bytes = len(snapshot.document)
+        room.note_size(len(snapshot.document))
         yield
     for at, row in enumerate(rows, 1):
         _replay_row(room, row)

@@ -123,6 +123,10 @@ class Room:
             self._idle_bytes = self.bytes - size
         return size
 
+    def note_size(self, size: int) -> None:
+        """The document takes so many bytes, as a snapshot of it shows."""
+        self.bytes, self._idle_bytes, self._counted_at = size, 0, -1
+
     def place_of(self, struct_id: Id) -> Place | None:
         return self.books.index.place_of(struct_id)
 

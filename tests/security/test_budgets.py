@@ -67,6 +67,20 @@ def test_a_record_that_is_really_full_takes_no_more_content() -> None:
     assert [refusal.rule for refusal in proposal.refusals] == ["size"]
 
 
+@pytest.mark.rule("ROOM-3")
+def test_junk_that_was_counted_off_is_not_counted_off_again_after_a_snapshot() -> None:
+    here = scene("nurse", max_record_bytes=4000)
+    here.send(*(gc(ATTACKER, n, 1) for n in range(4000)))
+    here.send(insertion(ATTACKER, 4000, "x" * 3000))
+    assert here.clinic.room.size_bytes() < 4000
+    here.clinic.room.note_size(3100)  # as after a snapshot, which merges what is empty
+
+    here.send(insertion(ATTACKER, 7000, "y" * 1500, origin=(ATTACKER, 6999)))
+    proposal = here.send(insertion(ATTACKER, 8500, "z", origin=(ATTACKER, 8499)))
+
+    assert [refusal.rule for refusal in proposal.refusals] == ["size"]
+
+
 async def test_empty_structs_use_up_the_budget_of_refusals() -> None:
     """They are refused nothing, cost no permission, and stay in the document for ever."""
     async with hosting(HeldStore(), refused_fields_per_minute=10) as (host, record_id):
