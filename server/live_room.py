@@ -58,6 +58,7 @@ SNAPSHOT_SHARE = 4
 """A room is snapshotted at the latest when updates of this share of the largest record came."""
 
 COME_BACK = 1012
+START_AFRESH = 4409
 
 SERVER = Principal(
     user_id="server", username="server", name="Fieldchart", roles=frozenset(), login_id="server",
@@ -113,11 +114,8 @@ class LiveRoom:
     # -- people come and go ------------------------------------------------------------------------
 
     def join(self, peer: Peer) -> None:
-        """Connect a peer: SyncStep1 goes out before any data (SPEC KNOW-2).
-
-        A room that ended since the peer opened it sends it away: nobody would answer it.
-        """
-        if self.failed or self._leaving:
+        """Connect a peer: SyncStep1 goes out before any data (SPEC KNOW-2)."""
+        if self.failed or self._leaving:  # it ended since the peer opened it: nobody would answer
             peer.close(COME_BACK, "The record is loaded again. Come back.")
             return
         self.peers[peer.id] = peer
@@ -240,7 +238,7 @@ class LiveRoom:
                 if isinstance(item, Arrived):
                     await self._judge(item, batch)
                 elif isinstance(item, SyncAsked):
-                    item.peer.session.knowledge.learn(item.state_vector)
+                    self._hear(item)
                 else:
                     answers.append(await self._work(item, batch))
             self._note_disputes(batch)
@@ -261,6 +259,17 @@ class LiveRoom:
                 answer.set_exception(failure)
         self._welcome(items)
         self._after(batch)
+
+    def _hear(self, asked: SyncAsked) -> None:
+        """Note what a peer says it has; who has more of the server's own than the server is ahead.
+
+        Then the record was restored from an older copy: what both sides have since cannot be told
+        apart by clocks, so the peer starts afresh and keeps its edits. SPEC KNOW-4.
+        """
+        if self.room.is_behind(asked.state_vector):
+            asked.peer.close(START_AFRESH, "The record was restored. Start afresh; keep your edits.")
+        else:
+            asked.peer.session.knowledge.learn(asked.state_vector)
 
     async def _work(
         self, item: Ask, batch: Batch
