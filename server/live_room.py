@@ -267,7 +267,9 @@ class LiveRoom:
         apart by clocks, so the peer starts afresh and keeps its edits. SPEC KNOW-4.
         """
         if self.room.is_behind(asked.state_vector):
-            asked.peer.close(START_AFRESH, "The record was restored. Start afresh; keep your edits.")
+            asked.peer.close(
+                START_AFRESH, "The record was restored. Start afresh; keep your edits."
+            )
         else:
             asked.peer.session.knowledge.learn(asked.state_vector)
 

@@ -28,7 +28,7 @@ from sync.frame import Frame
 from sync.gate import Limits, judge
 from sync.healing import restored_copies, succeeding_copies
 from sync.judgement import Judgement
-from sync.placement import Gap, Placement, check_owners, place_structs
+from sync.placement import RESERVED_CLIENT_IDS, Gap, Placement, check_owners, place_structs
 from sync.ranges import normalised
 from sync.refusing import refusals_of
 from sync.registers import Register, Write
@@ -162,6 +162,17 @@ class Room:
             return (answer,)
         deletes = {client: normalised(ranges) for client, ranges in pairs.items()}
         return encode_update({}, deletes), answer
+
+    def is_behind(self, state_vector: Mapping[int, int]) -> bool:
+        """Whether a peer has structs of the server's that this room does not know. SPEC KNOW-4.
+
+        Nothing is sent before it is on disk: it can only be so after a restore of an older copy.
+        """
+        next_clock = self.books.index.next_clock
+        return any(
+            client < RESERVED_CLIENT_IDS and clock > next_clock(client)
+            for client, clock in state_vector.items()
+        )
 
     # -- proposing -------------------------------------------------------------------------------
 

@@ -429,3 +429,21 @@ async def test_nothing_after_a_gap_is_called_saved_until_the_answer_has_filled_i
         assert [saved.count for saved in before] == [1]
         assert [saved.count for saved in after] == [3]
         assert room.room.document.section("vitals") == {"pulse": 70.0, "spo2": 97.0}
+
+
+@pytest.mark.rule("KNOW-4")
+async def test_a_peer_that_knows_more_than_a_restored_record_starts_afresh() -> None:
+    """HospitalRun 438: a reset server must not silently be filled again, nor lose anything."""
+    async with hosting(HeldStore()) as (host, record_id), host.opened(record_id) as room:
+        ahead, level = RecordingPeer(person("nurse", "ahead")), RecordingPeer(person("nurse"))
+        known = room.room.books.index.state_vector()
+        server = room.room.document.server_client
+
+        for peer, vector in ((ahead, {**known, server: known[server] + 1}), (level, known)):
+            room.join(peer)
+            await room.inbox.put(SyncAsked(peer, vector))
+        await settled()
+
+        assert ahead.closed_with == 4409
+        assert SyncStep2 not in kinds(ahead)
+        assert SyncStep2 in kinds(level)
