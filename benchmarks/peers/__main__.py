@@ -184,7 +184,13 @@ def _cold_open(names: Sequence[str], folder: Path, scale: Scale) -> list[Figure]
                 try:
                     async with asyncio.timeout(10):
                         client = await connect(
-                            stand.target, stand.records[0], 0, 90_000_001, board, wanted=wanted
+                            stand.target,
+                            stand.records[0],
+                            0,
+                            90_000_001,
+                            board,
+                            measures=False,
+                            wanted=wanted,
                         )
                 except TimeoutError:
                     return [Figure(stand.target.name, float("nan"), "the last edit was lost")]
