@@ -28,6 +28,11 @@ __all__ = [
 
 EXTENSION = "fieldchart.frames"
 
+RESTART = 1012
+
+RESTART_SECONDS = 2.0
+"""How long a stopping server waits for a peer to answer its close frame."""
+
 PLAIN_BINARY = 0x82
 """First byte of an unfragmented binary frame without extensions."""
 
@@ -180,14 +185,22 @@ class FramingProtocol(WebSocketsSansIOProtocol):
         if self.read_paused and not kept:
             self._read_on()
 
-    def close_now(self, code: int, reason: str) -> None:
-        """See FrameSocket; a reader that takes nothing more is cut off after LINGER_SECONDS."""
+    def close_now(self, code: int, reason: str, linger_s: float = LINGER_SECONDS) -> None:
+        """See FrameSocket; a reader that takes nothing more is cut off after `linger_s`."""
         if self.disconnected or self.close_sent or self.transport.is_closing():
             return
         self.conn.send_close(code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        self.close_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        self.close_timer = self.loop.call_later(linger_s, self.transport.abort)
+
+    def shutdown(self) -> None:
+        """Say 1012 and wait for the answer; closing while frames arrive would reset it away."""
+        if not self.handshake_complete or self.close_sent:
+            super().shutdown()
+            return
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": RESTART})
+        self.close_now(RESTART, "", linger_s=RESTART_SECONDS)
 
     def send_receive_event_to_app(self) -> None:
         """uvicorn's way in, unless a sink takes the message."""

@@ -60,6 +60,7 @@ class _Pages(msgspec.Struct, frozen=True, array_like=True):
     text_units: dict[str, int]
     registers: list[Register]
     cut_pairs: list[Id]
+    anchors: list[tuple[int, list[int], list[Id | None], list[Id | None]]]
 
 
 _ENCODE = msgspec.msgpack.Encoder()
@@ -107,6 +108,7 @@ class Books:
         index = self.index
         index.extend(struct.client, struct.clock, struct.length, place)
         if place.kind == "text":
+            index.anchors.add(struct)
             if struct.kind == Kind.STRING:
                 index.mark_pairs(struct.client, struct.clock, str(struct.content))
                 units = self.text_units.get(place.root, 0) + struct.length
@@ -179,6 +181,7 @@ class Books:
             dict(sorted(self.text_units.items())),
             sorted(self.registers.values(), key=lambda register: (register.root, register.key)),
             list(self.cut_pairs),
+            self.index.anchors.export(),
         )
         return _ENCODE.encode(pages)
 
@@ -200,6 +203,8 @@ class Books:
         books.owners = pages.owners
         books.text_units = pages.text_units
         books.cut_pairs = dict.fromkeys(pages.cut_pairs)
+        for client, starts, origins, rights in pages.anchors:
+            books.index.anchors.restore(client, starts, origins, rights)
         for copy in pages.copies:
             books.add_copy(copy)
         for register in pages.registers:

@@ -13,11 +13,15 @@ from pycrdt import Doc, Map, Text, TransactionEvent
 from sync.bounds import Bounds
 from sync.errors import DocumentSuspect, MalformedUpdate
 from sync.structs import Id, Kind, Struct
-from sync.update import decode_update, encode_state_vector
+from sync.update import decode_update, encode_state_vector, encode_update
 
 __all__ = ["ABSENT", "Absent", "Document"]
 
 T = TypeVar("T")
+
+
+MARKS = range(0xE000, 0xF900)
+"""Private-use characters that mark places in a copy of a text; some are always free."""
 
 
 class Absent:
@@ -107,6 +111,31 @@ class Document:
                 True,
             )
         return struct
+
+    def in_order(self, name: str, units: list[Id], arriving: bytes) -> bool:
+        """Whether these units of a text, deleted ones too, stand in this order.
+
+        Asked of Yrs itself: on a copy (with `arriving`, an update, applied) a mark is put directly
+        behind each, as client 0, which precedes whatever else follows it. Costs a copy.
+        """
+
+        def look() -> bool:
+            copy: Doc[Any] = Doc(client_id=self.server_client)
+            copy.apply_update(self._doc.get_update())
+            copy.apply_update(arriving)
+            text = copy.get(name, type=Text)
+            taken = set(str(text))
+            marks = [chr(code) for code in MARKS if chr(code) not in taken][: len(units)]
+            structs = [
+                Struct(0, clock, 1, Kind.STRING, mark, unit)
+                for clock, (mark, unit) in enumerate(zip(marks, units, strict=True))
+            ]
+            copy.apply_update(encode_update({0: structs}, {}))
+            shown = str(text)
+            positions = [shown.index(mark) for mark in marks]
+            return positions == sorted(positions)
+
+        return self._guard(look)
 
     def structs_from(self, start: Id, known: Mapping[int, int]) -> list[Struct]:
         """The structs of one client from a clock on, as the document holds them now."""

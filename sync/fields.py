@@ -14,6 +14,7 @@ import msgspec
 
 from permissions.fields import Field
 from permissions.profile import Profile
+from sync.anchors import AnchorIndex
 from sync.structs import Id
 
 __all__ = ["RECORD_ROOT", "VOID", "FieldIndex", "Place", "Places", "RangeSet"]
@@ -147,10 +148,11 @@ class _Runs:
 class FieldIndex:
     """id → place for every struct of a record, plus what is deleted in its texts."""
 
-    __slots__ = ("_runs", "deleted", "pairs")
+    __slots__ = ("_runs", "anchors", "deleted", "pairs")
 
     def __init__(self) -> None:
         self._runs: dict[int, _Runs] = {}
+        self.anchors = AnchorIndex()
         self.deleted: dict[int, RangeSet] = {}
         self.pairs: dict[int, set[int]] = {}
 

@@ -8,6 +8,7 @@ hangs behind a hole. SPEC GATE-1 to GATE-17.
 from collections.abc import Generator
 
 from permissions.model import Decision, Operation, Rule
+from sync.anchors import Anchors, agrees
 from sync.arbiter import cleared_tail
 from sync.fields import VOID, Place, RangeSet
 from sync.frame import Frame, WrittenTimes
@@ -22,6 +23,10 @@ __all__ = ["Limits", "judge"]
 MAX_BRANCHES_PER_KEY = 64
 """Structs of one frame that do not continue the key's chain. An honest backlog has one per time the
 key was seen changing; each one makes Yrs scan the chain."""
+
+MAX_ORDERINGS = 64
+"""Structs of one frame whose place only the document can tell; each costs a copy of it. An honest
+backlog has one per place where its author typed between two people's concurrent words."""
 
 SERVER_OWNED = Decision(False, Rule.SERVER_OWNED, "Only the server writes this.")
 WRONG_KIND = Decision(False, Rule.TYPE, "This field cannot hold content of that kind.")
@@ -78,6 +83,7 @@ class _Bench:
         self.void_ranges: dict[int, RangeSet] = {}
         self.restored: dict[int, RangeSet] = {}
         self.splits: set[Id] = set()
+        self.orderings = 0
         self.many = len(placement.placed) > 1
 
     # -- structs ---------------------------------------------------------------------------------
@@ -191,6 +197,9 @@ class _Bench:
                 self._void(struct, Rule.HISTORY, place.name)
                 return
             self.seen_text.add(anchor)
+        if not self._anchors_agree(struct, place):
+            self._void(struct, Rule.HISTORY, place.name)
+            return
         splits = self._split_pairs(struct)
         drafted = [split for split in splits if self.placement.draft.place_of(split) is not None]
         for client, clock in drafted:
@@ -222,6 +231,21 @@ class _Bench:
             kept = decision is not None and decision.allowed and self._may_delete(place).allowed
             if not kept and not self.record.is_deleted(split):
                 self._restore(place, split[0], split[1], split[1] + 2)
+
+    def _anchors_agree(self, struct: Struct, place: Place) -> bool:
+        """Whether somebody can have inserted the struct where it says. SPEC GATE-18."""
+
+        def anchors_of(unit: Id) -> Anchors:
+            known = self.record.anchors_of(unit) or self.placement.draft.anchors.of(unit)
+            return known or (None, None)
+
+        def in_order(units: list[Id]) -> bool:
+            self.orderings += 1
+            if self.orderings > MAX_ORDERINGS:
+                return False
+            return self.record.in_order(place.root, units, self.judgement.structs)
+
+        return agrees(struct, anchors_of, in_order)
 
     def _bad_text(self, struct: Struct, place: Place, allowed: Decision) -> Decision:
         if struct.kind != Kind.STRING:

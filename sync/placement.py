@@ -164,6 +164,8 @@ def _place_next(
     one = _place(struct, placement, index, places)
     if isinstance(one, Placed):
         placement.draft.extend(struct.client, struct.clock, struct.length, one.place)
+        if one.place.kind == "text":
+            placement.draft.anchors.add(struct)
         if struct.kind == Kind.STRING:
             placement.draft.mark_pairs(struct.client, struct.clock, str(struct.content))
         placement.placed.append(one)

@@ -6,9 +6,10 @@ import msgspec
 
 from permissions.model import RecordState
 from permissions.policy import Policy
+from sync.anchors import Anchors
 from sync.fields import Place
 from sync.registers import Register
-from sync.structs import Id
+from sync.structs import Id, StructsByClient
 
 __all__ = ["Limits", "PairIndex", "RecordView"]
 
@@ -45,6 +46,10 @@ class RecordView(PairIndex, Protocol):
     def is_deleted(self, struct_id: Id) -> bool: ...
 
     def is_cut(self, struct_id: Id) -> bool: ...
+
+    def anchors_of(self, unit: Id) -> Anchors | None: ...
+
+    def in_order(self, name: str, units: list[Id], arriving: StructsByClient) -> bool: ...
 
     def live_parts(self, client: int, start: int, end: int) -> list[tuple[int, int]]: ...
 

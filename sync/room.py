@@ -13,6 +13,7 @@ import msgspec
 from permissions.model import Principal, RecordState, Rule
 from permissions.policy import Policy
 from permissions.profile import Profile
+from sync.anchors import Anchors
 from sync.arbiter import (
     Arbitration,
     arbitrate_clear,
@@ -138,6 +139,15 @@ class Room:
 
     def is_cut(self, struct_id: Id) -> bool:
         return struct_id in self.books.cut_pairs
+
+    def anchors_of(self, unit: Id) -> Anchors | None:
+        """The anchors of a text unit that the record has; None for one that is only arriving."""
+        index = self.books.index
+        return index.anchors.of(unit) if unit[1] < index.next_clock(unit[0]) else None
+
+    def in_order(self, name: str, units: list[Id], arriving: StructsByClient) -> bool:
+        """Whether these units of a narrative stand in this order."""
+        return self.document.in_order(name, units, encode_update(arriving, {}))
 
     def live_parts(self, client: int, start: int, end: int) -> list[tuple[int, int]]:
         return self.books.index.live_parts(client, start, end)

@@ -443,15 +443,13 @@ def test_refused_deletion_of_half_a_pair_puts_the_pair_back() -> None:
 
 
 @pytest.mark.rule("GATE-12")
-@pytest.mark.parametrize("neighbour", ["both", "origin", "right_origin"])
-def test_insertion_into_a_pair_takes_its_place(neighbour: str) -> None:
+@pytest.mark.parametrize("right", [(NURSE, 2), None])
+def test_insertion_into_a_pair_takes_its_place(right: tuple[int, int] | None) -> None:
     here = scene("nurse")
     here.nurse.edit(("insert", "assessment.notes", 0, "a😀b"))
     here.clinic.settle()
-    origin = None if neighbour == "right_origin" else (NURSE, 1)
-    right = None if neighbour == "origin" else (NURSE, 2)
 
-    here.send(insertion(ATTACKER, 0, "x", origin=origin, right_origin=right))
+    here.send(insertion(ATTACKER, 0, "x", origin=(NURSE, 1), right_origin=right))
 
     shown = here.outcome().texts["assessment.notes"]
     assert sorted(shown) == ["a", "b", "x"]
@@ -690,3 +688,42 @@ def test_snapshot_after_attacks_loads_to_the_same_room() -> None:
     replica.apply(room.document.encode())
     assert replica.show() == here.outcome()
     assert decode_update(snapshot.document, BOUNDS)
+
+
+@pytest.mark.rule("GATE-18")
+@pytest.mark.parametrize("role", ["supervisor", "nurse"])
+@pytest.mark.parametrize(
+    ("origin", "right"),
+    [((NURSE, 3), (NURSE, 2)), ((NURSE, 4), (NURSE, 0)), (None, (NURSE, 3))],
+)
+def test_text_between_units_that_are_no_neighbours_moves_nobodys_words(
+    role: str, origin: tuple[int, int] | None, right: tuple[int, int] | None
+) -> None:
+    here = scene(role)
+    here.nurse.edit(("insert", "assessment.notes", 0, "abcde"))
+    here.clinic.settle()
+
+    proposal = here.send(insertion(ATTACKER, 0, "X", origin=origin, right_origin=right))
+    here.nurse.edit(("insert", "assessment.notes", 3, "N"))
+    here.clinic.settle()
+
+    assert [r.rule for r in proposal.refusals] == [Rule.HISTORY]
+    assert here.outcome().texts["assessment.notes"] == "abcNde"
+
+
+@pytest.mark.rule("GATE-18")
+def test_words_typed_between_two_peoples_concurrent_words_stay_where_they_were_typed() -> None:
+    here = scene("nurse")
+    here.nurse.edit(("insert", "assessment.notes", 0, "|"))
+    here.clinic.settle()
+    for tablet, word in ((here.nurse, "ab"), (here.attacker, "xy")):
+        here.clinic.disconnect(tablet)
+        tablet.edit(("insert", "assessment.notes", 1, word))
+    here.clinic.reunite()
+    before = here.outcome().texts["assessment.notes"]
+
+    here.nurse.edit(("insert", "assessment.notes", 3, "-"))
+    here.clinic.settle()
+
+    assert here.outcome().texts["assessment.notes"] == before[:3] + "-" + before[3:]
+    assert not here.clinic.refusals
