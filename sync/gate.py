@@ -24,7 +24,7 @@ MAX_BRANCHES_PER_KEY = 64
 """Structs of one frame that do not continue the key's chain. An honest backlog has one per time the
 key was seen changing; each one makes Yrs scan the chain."""
 
-MAX_ORDERINGS = 64
+MAX_ORDERINGS = 24
 """Structs of one frame whose place only the document can tell; each costs a copy of it. An honest
 backlog has one per place where its author typed between two people's concurrent words."""
 
