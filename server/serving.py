@@ -31,7 +31,7 @@ __all__ = ["open_store", "serve_forever"]
 
 BACKLOG = 2048
 
-GC_ALLOCATIONS = 20_000
+GC_ALLOCATIONS = 5_000
 """Containers made between two looks for garbage: an edit makes some dozens and leaves no cycles."""
 
 SWITCH_SECONDS = 0.0005
@@ -104,7 +104,7 @@ class _Server(uvicorn.Server):
             # What lives as long as the process is not looked at again by the garbage collector.
             gc.collect()
             gc.freeze()
-            gc.set_threshold(GC_ALLOCATIONS, 20, 50)
+            gc.set_threshold(GC_ALLOCATIONS, 10, 10)
             if self.when_started is not None:
                 await self.when_started()
             sys.stdout.write(f"listening on {self._url}\n")
