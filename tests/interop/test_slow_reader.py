@@ -14,6 +14,7 @@ from tests.support.live_server import LiveServer
 NARROW = {
     "FIELDCHART_SEND_QUEUE_BYTES": "2097152",
     "FIELDCHART_CLOSE_SECONDS": "2",
+    "FIELDCHART_MAX_RECORD_BYTES": "1073741824",  # all of it is to be sent, none refused for size
     "FIELDCHART_MAX_RECORD_BYTES": "268435456",
 }
 PARAGRAPH = "Slowly. " * 64_000
