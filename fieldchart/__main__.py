@@ -5,7 +5,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line."""
-    from server.cli import app
+    from server.commands.cli import app
 
     app()
 

@@ -7,15 +7,15 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from permissions.policy import Policy
+from server.accounts.authentication import Authenticator, Clock
 from server.application import build_application
-from server.authentication import Authenticator, Clock
-from server.collab import CollabEndpoint
 from server.house import House
 from server.logs import Log
 from server.metrics import Metrics
 from server.rooms import RoomHost
 from server.settings import Settings
-from server.websocket import SyncEndpoint
+from server.sockets.collab import CollabEndpoint
+from server.sockets.websocket import SyncEndpoint
 from storage.ports import Store
 
 __all__ = ["Assembly", "assemble"]

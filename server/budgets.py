@@ -6,7 +6,7 @@ their connections, so that coming back is no way around them.
 
 import time
 
-from server.connection import Peer
+from server.sockets.connection import Peer
 from sync.room import Proposal
 from sync.session import TokenBucket
 

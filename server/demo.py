@@ -10,8 +10,8 @@ from typing import NamedTuple
 from ulid import ULID
 
 from permissions.model import Principal
-from server.authentication import Clock
-from server.passwords import Passwords
+from server.accounts.authentication import Clock
+from server.accounts.passwords import Passwords
 from server.ports import Json, NewRecord, Rooms
 from storage.errors import UserExists
 from storage.ports import RecordFilter, Store, User

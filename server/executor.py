@@ -12,9 +12,9 @@ from datetime import datetime
 import msgspec
 
 from permissions.model import Principal
-from server.connection import Peer
-from server.framing import binary_frame
 from server.metrics import Metrics
+from server.sockets.connection import Peer
+from server.sockets.framing import binary_frame
 from storage.ports import Records
 from sync.effects import AuditEntry, Commit, Conflict, RecordFacts, Refusal, UpdateRow
 from sync.room import Accepted, Proposal

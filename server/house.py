@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from permissions.policy import Policy
-from server.authentication import Authenticator, Clock
+from server.accounts.authentication import Authenticator, Clock
 from server.logs import Log
 from server.metrics import Metrics
 from server.ports import Rooms

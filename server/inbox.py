@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from server.connection import Peer
+from server.sockets.connection import Peer
 from sync.frame import WrittenRange
 
 __all__ = ["Arrived", "Ask", "Inbox", "Item", "SyncAsked"]

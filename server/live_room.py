@@ -13,17 +13,17 @@ from datetime import datetime
 from typing import TypeVar
 
 from permissions.model import Principal
-from server.authentication import Clock
+from server.accounts.authentication import Clock
 from server.budgets import PersonBudgets, follow_up
-from server.connection import Peer
 from server.executor import Batch, commit
 from server.facts import facts_of
-from server.framing import binary_frame
 from server.inbox import Arrived, Ask, Inbox, Item, SyncAsked
 from server.logs import Log
 from server.metrics import Metrics
 from server.problems import close_code_of
 from server.settings import Settings
+from server.sockets.connection import Peer
+from server.sockets.framing import binary_frame
 from server.steps import in_steps
 from storage.errors import StorageError
 from storage.ports import Records

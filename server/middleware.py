@@ -6,7 +6,7 @@ Pure ASGI: Starlette's BaseHTTPMiddleware does not pass context variables and wr
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.credentials import is_secure
+from server.accounts.credentials import is_secure
 from server.errors import MethodNotAllowed, PageNotFound
 from server.house import House
 from server.logs import place_of

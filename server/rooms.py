@@ -15,7 +15,7 @@ from ulid import ULID
 
 from permissions.model import Principal, Rule
 from permissions.policy import Policy
-from server.authentication import Clock
+from server.accounts.authentication import Clock
 from server.errors import EditRefused, FieldViolation, NotAllowed, Overloaded, RecordUnreadable
 from server.executor import Batch
 from server.live_room import LiveRoom, RoomClosed

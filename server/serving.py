@@ -18,13 +18,13 @@ import uvloop
 from starlette.types import ASGIApp
 
 from permissions.policy import Policy
-from server.command_errors import CommandError
+from server.commands.errors import CommandError
 from server.demo import make_demo_accounts, make_demo_records
-from server.framing import FramingProtocol
 from server.logs import configure_logs
-from server.patience import PatientProtocol
 from server.profiles import load_policies
 from server.settings import Settings
+from server.sockets.framing import FramingProtocol
+from server.sockets.patience import PatientProtocol
 from storage import SqliteStore, StoreSettings
 
 __all__ = ["open_store", "serve_forever"]

@@ -23,7 +23,7 @@ from permissions import declaration
 from permissions.fields import Power
 from permissions.model import Rule
 from server.application import api_endpoints
-from server.cli import app
+from server.commands.cli import app
 from server.metrics import Metrics
 from server.problems import PROBLEMS
 from server.settings import Settings, describe
@@ -169,11 +169,11 @@ def test_architecture_names_every_module_of_the_layers() -> None:
     modules = [
         path
         for layer in ("permissions", "sync", "storage", "server")
-        for path in (*(ROOT / layer).glob("*.py"), *(ROOT / layer).glob("rest/__init__.py"))
-        if path.name != "__init__.py" or path.parent.name == "rest"
+        for path in (ROOT / layer).rglob("*.py")
+        if path.name != "__init__.py" and not {"rest", "migrations"} & set(path.parts)
     ]
 
-    names = {path.stem if path.stem != "__init__" else "rest/" for path in modules}
+    names = {path.stem for path in modules} | {"rest/"}
 
     assert sorted(name for name in names if f"`{name}`" not in text) == []
 

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from permissions.model import Principal, Rule
 from server import errors
-from server.credentials import check_origin, credentials_from
+from server.accounts.credentials import check_origin, credentials_from
 from server.house import House
 from server.problems import (
     MEDIA_TYPE,

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from permissions.model import Principal
-from server.credentials import address_of, clear_cookie, session_cookie
+from server.accounts.credentials import address_of, clear_cookie, session_cookie
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
 from server.rest.shapes import Instant, Listing, instant
 from storage.errors import LoginNotFound

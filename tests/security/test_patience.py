@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from server.patience import HEADER_SECONDS, MAX_HEADER_BYTES, PatientProtocol
+from server.sockets.patience import HEADER_SECONDS, MAX_HEADER_BYTES, PatientProtocol
 
 
 class Wire(asyncio.Transport):

@@ -3,7 +3,7 @@
 import pytest
 
 from permissions.model import Principal
-from server.websocket import FrameReader
+from server.sockets.websocket import FrameReader
 from sync.bounds import Bounds
 from sync.presence import MAX_CLIENTS_PER_PEER, Presence
 from sync.wire import AwarenessEntry, AwarenessMessage, encode_awareness, encode_query_awareness

@@ -12,8 +12,8 @@ from ulid import ULID
 
 from permissions.model import Operation, Principal, RecordState, Rule
 from permissions.policy import Policy
+from server.accounts.authentication import Authenticator
 from server.application import build_application
-from server.authentication import Authenticator
 from server.errors import EditRefused, FieldViolation, NotAllowed, VersionMismatch
 from server.house import House
 from server.logs import configure_logs

@@ -6,11 +6,11 @@ import contextlib
 import msgspec
 import pytest
 
-from server.authentication import token_hash_of
-from server.credentials import session_cookie
+from server.accounts.authentication import token_hash_of
+from server.accounts.credentials import session_cookie
+from server.accounts.throttle import Throttle
 from server.errors import NotSignedIn, Overloaded, TooManyAttempts
 from server.settings import Settings
-from server.throttle import Throttle
 from storage import LoginNotFound
 from tests.server.builders import FAST, PASSWORD, START, Bench, SteppedClock, open_bench
 

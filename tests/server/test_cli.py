@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from server.cli import app
+from server.commands.cli import app
 from server.settings import Settings, describe
 
 PASSWORD = "correct horse"
@@ -196,7 +196,7 @@ def test_an_empty_store_verifies(data: Path) -> None:
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
-    code = "import sys; from server.cli import app; print(*sys.modules)"
+    code = "import sys; from server.commands.cli import app; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()

@@ -11,11 +11,11 @@ import pytest
 from ulid import ULID
 
 from server.assembly import assemble
-from server.collab import CollabEndpoint
 from server.logs import configure_logs
 from server.ports import NewRecord
 from server.rooms import RoomHost
 from server.settings import Settings
+from server.sockets.collab import CollabEndpoint
 from storage import User
 from sync.varint import varuint
 from sync.wire import encode_sync_step1, encode_sync_step2

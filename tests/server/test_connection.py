@@ -6,9 +6,9 @@ import time
 import pytest
 from websockets.frames import Frame, Opcode
 
-from server.connection import Connection
-from server.framing import binary_frame
 from server.settings import Settings
+from server.sockets.connection import Connection
+from server.sockets.framing import binary_frame
 from sync.session import Budgets, Session
 from tests.support.rooms import person, settled
 

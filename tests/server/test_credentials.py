@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from server.credentials import (
+from server.accounts.credentials import (
     Credentials,
     check_origin,
     credentials_from,

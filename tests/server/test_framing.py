@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 from websockets.frames import Frame, Opcode
 
-from server.framing import FramingProtocol, frame_extent, frame_socket
+from server.sockets.framing import FramingProtocol, frame_extent, frame_socket
 
 
 class Echo:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from server.command_errors import CommandError
-from server.command_options import Data, audit_command, now, with_store
+from server.commands.errors import CommandError
+from server.commands.options import Data, audit_command, now, with_store
 
 if TYPE_CHECKING:
     from server.settings import Settings
@@ -40,7 +40,7 @@ def add_user(
     async def run(store: "SqliteStore", settings: "Settings") -> str:
         from ulid import ULID
 
-        from server.passwords import Passwords
+        from server.accounts.passwords import Passwords
         from storage import User
 
         _check_name(name)
@@ -140,7 +140,7 @@ def change_password(name: Name, password_stdin: FromStdin = False, data: Data = 
     async def run(store: "SqliteStore", settings: "Settings") -> None:
         import msgspec
 
-        from server.passwords import Passwords
+        from server.accounts.passwords import Passwords
 
         user = await _user(store, name)
         hashed = Passwords(settings).hash(password)
@@ -168,7 +168,7 @@ async def _sign_out_everywhere(store: "SqliteStore", user: "User") -> None:
 
 
 def _password(from_stdin: bool) -> str:
-    from server.passwords import MAX_PASSWORD_CHARACTERS
+    from server.accounts.passwords import MAX_PASSWORD_CHARACTERS
 
     if from_stdin:
         password = sys.stdin.read(MAX_PASSWORD_CHARACTERS + 2).rstrip("\r\n")

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from server.cli_records import backup, compact, inspect, restore, verify
-from server.cli_users import users
-from server.command_errors import CommandError, OneLineGroup
-from server.command_options import Data, settings_for
+from server.commands.errors import CommandError, OneLineGroup
+from server.commands.options import Data, settings_for
+from server.commands.records import backup, compact, inspect, restore, verify
+from server.commands.users import users
 
 __all__ = ["app"]
 

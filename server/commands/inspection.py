@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from permissions.policy import Policy
-from server.command_errors import CommandError
+from server.commands.errors import CommandError
 from server.profiles import load_policies
 from server.settings import Settings
 from storage import RecordHead, SqliteStore, StoredRecord

@@ -21,14 +21,14 @@ from starlette.types import Receive, Scope, Send
 from ulid import ULID
 
 from permissions.model import Principal
-from server.connection import FINAL_CODES, Connection
-from server.credentials import address_of
+from server.accounts.credentials import address_of
 from server.errors import NotSignedIn, Overloaded
 from server.house import House
 from server.live_room import LiveRoom
 from server.problems import close_code_of, problem_of, report_incident
 from server.rooms import RoomHost
-from server.websocket import AsgiTransport, FrameReader, audit_opening, budgets_of
+from server.sockets.connection import FINAL_CODES, Connection
+from server.sockets.websocket import AsgiTransport, FrameReader, audit_opening, budgets_of
 from sync.errors import FrameTooLarge, MalformedFrame
 from sync.session import Session
 from sync.varint import read_bytes, read_string, read_varuint, varuint

@@ -15,15 +15,15 @@ from starlette.types import Message, Receive, Scope, Send
 from ulid import ULID
 
 from permissions.model import Principal
-from server.connection import Connection, Peer
-from server.credentials import subprotocol_from
-from server.framing import Sink, WriteFrame, frame_socket
+from server.accounts.credentials import subprotocol_from
 from server.house import House
 from server.inbox import Arrived, SyncAsked
 from server.live_room import LiveRoom
 from server.problems import close_code_of, problem_of, report_incident
 from server.rooms import RoomHost
 from server.settings import Settings
+from server.sockets.connection import Connection, Peer
+from server.sockets.framing import Sink, WriteFrame, frame_socket
 from sync.bounds import Bounds
 from sync.effects import AuditEntry
 from sync.errors import FrameTooLarge, MalformedFrame

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from server.command_errors import CommandError
-from server.command_options import Data, audit_command, settings_for, with_store
+from server.commands.errors import CommandError
+from server.commands.options import Data, audit_command, settings_for, with_store
 
 if TYPE_CHECKING:
     from server.settings import Settings
@@ -27,7 +27,7 @@ def inspect(
     data: Data = None,
 ) -> None:
     """Show a record as people read it."""
-    from server.inspection import print_record, print_structs, read_room
+    from server.commands.inspection import print_record, print_structs, read_room
 
     room, head = with_store(
         data, lambda store, settings: read_room(store, settings, record), read_only=True
@@ -40,7 +40,7 @@ def inspect(
 
 def verify(record: MaybeRecord = None, data: Data = None) -> None:
     """Replay logs against snapshots and check the audit chain; exit 1 where something breaks."""
-    from server.inspection import verify_all
+    from server.commands.inspection import verify_all
 
     breaks, count = with_store(
         data, lambda store, settings: verify_all(store, settings, record), read_only=True
@@ -54,7 +54,7 @@ def verify(record: MaybeRecord = None, data: Data = None) -> None:
 
 def compact(record: MaybeRecord = None, data: Data = None) -> None:
     """Store a fresh snapshot of each record, so that it opens without replaying its log."""
-    from server.inspection import compact_all
+    from server.commands.inspection import compact_all
 
     count = with_store(data, lambda store, settings: compact_all(store, settings, record))
     typer.echo(f"compacted {count} records")

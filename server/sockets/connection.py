@@ -10,8 +10,8 @@ from collections import deque
 from typing import Protocol
 
 from permissions.model import Principal
-from server.framing import WriteFrame, binary_frame
 from server.settings import Settings
+from server.sockets.framing import WriteFrame, binary_frame
 from sync.session import Session
 
 __all__ = ["Connection", "Peer", "Transport"]
@@ -25,7 +25,7 @@ FINAL_CODES = range(4400, 4500)
 class Transport(Protocol):
     """The socket underneath: sends one message, or closes with a code.
 
-    write_frame: writes an encoded frame at once (server/framing.py); None where it cannot.
+    write_frame: writes an encoded frame at once (server/sockets/framing.py); None where it cannot.
     """
 
     write_frame: WriteFrame | None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from server.command_errors import CommandError
+from server.commands.errors import CommandError
 
 if TYPE_CHECKING:
     from server.settings import Settings

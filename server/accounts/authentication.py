@@ -19,15 +19,15 @@ from starlette.types import Scope
 from ulid import ULID
 
 from permissions.model import Principal
-from server.credentials import address_of, check_origin, credentials_from
+from server.accounts.credentials import address_of, check_origin, credentials_from
+from server.accounts.known_logins import KnownLogin, KnownLogins
+from server.accounts.passwords import MAX_PASSWORD_CHARACTERS, Passwords
+from server.accounts.throttle import Throttle
 from server.errors import NotAllowed, NotSignedIn, TooManyAttempts
-from server.known_logins import KnownLogin, KnownLogins
 from server.logs import Log, place_of
 from server.metrics import Metrics
-from server.passwords import MAX_PASSWORD_CHARACTERS, Passwords
 from server.ports import Rooms
 from server.settings import Settings
-from server.throttle import Throttle
 from storage.columns import folded
 from storage.errors import LoginNotFound, UserNotFound
 from storage.ports import Login, Store, User
