@@ -6,21 +6,31 @@ dropped.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
+from ulid import ULID
 
 from permissions.model import Principal
 from server.metrics import Metrics
 from server.sockets.connection import Peer
 from server.sockets.framing import binary_frame
 from storage.ports import Records
-from sync.effects import AuditEntry, Commit, Conflict, RecordFacts, Refusal, UpdateRow
+from sync.effects import (
+    Announcement,
+    AuditEntry,
+    Commit,
+    Conflict,
+    RecordFacts,
+    Refusal,
+    UpdateRow,
+)
 from sync.room import Accepted, Proposal
 from sync.structs import Deletes, StructsByClient
 from sync.update import encode_update, merge_deletes
 from sync.wire import (
+    encode_notice,
     encode_permission_denied,
     encode_refused,
     encode_saved,
@@ -45,6 +55,36 @@ class Batch:
         self.facts: RecordFacts | None = None
         self.has_facts = False
         self.fields: set[str] = set()
+        self.announcements: list[Announcement] = []
+        self.notices: list[Mapping[str, object]] = []
+
+    @property
+    def version(self) -> int:
+        """The version that the record stands at after what was taken in so far."""
+        return self.base_version + len(self.rows)
+
+    def announce(
+        self,
+        event: str,
+        at: datetime,
+        *,
+        roles: Iterable[str] = (),
+        users: Iterable[str] = (),
+        session: bool = False,
+        payload: Mapping[str, object] | None = None,
+    ) -> None:
+        """Let people be told of an event, once it is on disk with everything else of the batch."""
+        self.announcements.append(
+            Announcement(
+                id=str(ULID.from_datetime(at)), at=at, event=event, record_id=self.record_id,
+                version=self.version, roles=tuple(roles), users=tuple(users), session=session,
+                payload=payload or {},
+            )
+        )  # fmt: skip
+
+    def notice(self, event: str, **told: object) -> None:
+        """Send a notice (message 103) to everybody on the record, after the broadcast."""
+        self.notices.append({"event": event, **told})
 
     def add(
         self,
@@ -95,18 +135,18 @@ class Batch:
 
     def is_empty(self) -> bool:
         """Whether there is nothing to store."""
-        return not (self.rows or self.refusals or self.audit)
+        return not (self.rows or self.refusals or self.audit or self.announcements)
 
     def as_commit(self) -> Commit:
         conflicts = {conflict.id: conflict for conflict in self.conflicts}
         return Commit(
             record_id=self.record_id, base_version=self.base_version, rows=tuple(self.rows),
             refusals=tuple(self.refusals), conflicts=tuple(conflicts.values()),
-            audit=tuple(self.audit), facts=self.facts,
+            audit=tuple(self.audit), announcements=tuple(self.announcements), facts=self.facts,
         )  # fmt: skip
 
 
-async def commit(batch: Batch, records: Records, peers: Iterable[Peer], metrics: Metrics) -> None:
+async def commit(batch: Batch, records: Records, peers: Sequence[Peer], metrics: Metrics) -> None:
     """Make the batch durable, then tell its senders and everybody else.
 
     peers: those who have synced and are to be kept up to date. Raises storage errors; nobody was
@@ -121,6 +161,11 @@ async def commit(batch: Batch, records: Records, peers: Iterable[Peer], metrics:
             metrics.fields_refused.labels(refusal.rule).inc()
     _acknowledge(batch)
     _broadcast(batch, peers)
+    for notice in batch.notices:
+        message = encode_notice(notice)
+        for peer in peers:
+            if peer.speaks_extension:
+                peer.send(message)
 
 
 def _acknowledge(batch: Batch) -> None:

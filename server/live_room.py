@@ -15,8 +15,8 @@ from typing import TypeVar
 from permissions.model import Principal
 from server.accounts.authentication import Clock
 from server.budgets import PersonBudgets, follow_up
+from server.consequences import draw_consequences
 from server.executor import Batch, commit
-from server.facts import facts_of
 from server.inbox import Arrived, Ask, Inbox, Item, SyncAsked
 from server.logs import Log
 from server.metrics import Metrics
@@ -35,7 +35,6 @@ from sync.presence import Presence
 from sync.replay import snapshot_of, state_of
 from sync.room import Room
 from sync.update import decode_steps, decode_update
-from sync.view import disputed_fields
 from sync.wire import (
     AwarenessEntry,
     encode_awareness,
@@ -59,10 +58,6 @@ SNAPSHOT_SHARE = 4
 
 COME_BACK = 1012
 START_AFRESH = 4409
-
-SERVER = Principal(
-    user_id="server", username="server", name="Fieldchart", roles=frozenset(), login_id="server",
-)  # fmt: skip
 
 
 class RoomClosed(Exception):
@@ -91,7 +86,7 @@ class LiveRoom:
         self.holds = 0
         self.idle_since = time.monotonic()
         self.failed = False
-        self._created_at = created_at
+        self.created_at = created_at
         self._synced: dict[str, Peer] = {}
         self._records = records
         self._settings = settings
@@ -106,8 +101,6 @@ class LiveRoom:
         self._snapshot_version = room.version
         self._snapshot_bytes = room.bytes
         self._is_saving = False
-        summary = room.profile.summary
-        self._shown = frozenset((*summary.title, *summary.search))
         self._desk_clients: dict[str, int] = {}
         self._budgets = PersonBudgets(settings.refused_fields_per_minute)
 
@@ -241,7 +234,7 @@ class LiveRoom:
                     self._hear(item)
                 else:
                     answers.append(await self._work(item, batch))
-            self._note_disputes(batch)
+            draw_consequences(self, batch, self._clock())
             if not batch.is_empty():
                 self._metrics.batch_size.observe(len(batch.rows))
             await commit(batch, self._records, list(self._synced.values()), self._metrics)
@@ -352,22 +345,17 @@ class LiveRoom:
 
     # -- the server's own hand ---------------------------------------------------------------------
 
-    def _note_disputes(self, batch: Batch) -> None:
-        """Keep the record's own list of disputed fields, and what the board shows of it."""
-        at = self._clock()
-        if batch.conflicts:
-            names = disputed_fields(self.room)
-            accepted = self.room.write_facts({"disputed": names}, SERVER, at)
-            if accepted is not None:
-                batch.add_facts(accepted, SERVER, at)
-        if batch.has_facts or not self._shown.isdisjoint(batch.fields):
-            batch.facts = facts_of(self.room, self._created_at, at)
-
     def stand_at(self, step: str, author: Principal, at: datetime, batch: Batch) -> None:
         """Write which step the record stands at. Raises ValueError for a step its profile lacks."""
         if self.room.profile.step(step) is None:
             raise ValueError("The profile has no such step.")
-        accepted = self.room.write_facts({"current_step": step}, author, at)
+        self.write_facts(batch, {"current_step": step}, author, at)
+
+    def write_facts(
+        self, batch: Batch, facts: Mapping[str, object], author: Principal, at: datetime
+    ) -> None:
+        """Write facts of the server's own; what is judged after this goes by them."""
+        accepted = self.room.write_facts(facts, author, at)
         if accepted is not None:
             self.room.state = state_of(self.room)
             batch.add_facts(accepted, author, at)

@@ -1,13 +1,19 @@
 """What REST, demo data and the CLI need of the live rooms; `rooms.RoomHost` implements it."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
 from permissions import Principal
 
+if TYPE_CHECKING:
+    from server.executor import Batch
+    from server.live_room import LiveRoom
+
 __all__ = ["Json", "NewRecord", "RecordView", "Rooms"]
+
+T = TypeVar("T")
 
 Json = object
 """A JSON value: None, bool, int, float, str, list, dict."""
@@ -42,6 +48,13 @@ class NewRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 class Rooms(Protocol):
     """Live records. Every change goes through a room's one inbox; an answer means: on disk."""
+
+    async def ask(self, record_id: str, work: "Callable[[LiveRoom, Batch], Awaitable[T]]") -> T:
+        """Run `work` in the record's turn; answers when everything it proposed is on disk.
+
+        `work` may run again on a fresh room, so it must change nothing else. Raises what `work`
+        raises, RecordNotFound, RecordUnreadable, Overloaded.
+        """
 
     async def view(self, record_id: str, principal: Principal | None = None) -> RecordView:
         """The record now, without what `principal` may not read.

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from ulid import ULID
@@ -234,46 +235,37 @@ class RoomHost:
     async def view(self, record_id: str, principal: Principal | None = None) -> RecordView:
         """See ports.Rooms.view."""
 
-        def work(room: LiveRoom) -> Callable[[Batch], Awaitable[RecordView]]:
-            async def read(batch: Batch) -> RecordView:
-                if principal is not None:
-                    self._check_open(room, principal)
-                return view_of(room.room, principal)
+        async def read(room: LiveRoom, batch: Batch) -> RecordView:
+            if principal is not None:
+                self.check_open(room, principal)
+            return view_of(room.room, principal)
 
-            return read
-
-        return await self._ask(record_id, work)
+        return await self.ask(record_id, read)
 
     async def edit(
         self, author: Principal, record_id: str, fields: Mapping[str, Json], *, if_version: int
     ) -> RecordView:
         """See ports.Rooms.edit."""
 
-        def work(room: LiveRoom) -> Callable[[Batch], Awaitable[RecordView]]:
-            async def edit(batch: Batch) -> RecordView:
-                self._check_open(room, author)
-                await edit_fields(
-                    room, batch, author, fields, if_version, self._clock(), self._store.records
-                )
-                return view_of(room.room, author)
+        async def edit(room: LiveRoom, batch: Batch) -> RecordView:
+            self.check_open(room, author)
+            await edit_fields(
+                room, batch, author, fields, if_version, self._clock(), self._store.records
+            )
+            return view_of(room.room, author)
 
-            return edit
-
-        return await self._ask(record_id, work)
+        return await self.ask(record_id, edit)
 
     async def add_entry(
         self, author: Principal, record_id: str, section: str, value: Mapping[str, Json]
     ) -> str:
         """See ports.Rooms.add_entry."""
 
-        def work(room: LiveRoom) -> Callable[[Batch], Awaitable[str]]:
-            async def add(batch: Batch) -> str:
-                self._check_open(room, author)
-                return add_entry(room, batch, author, section, value, self._clock())
+        async def add(room: LiveRoom, batch: Batch) -> str:
+            self.check_open(room, author)
+            return add_entry(room, batch, author, section, value, self._clock())
 
-            return add
-
-        return await self._ask(record_id, work)
+        return await self.ask(record_id, add)
 
     async def create(self, author: Principal, wanted: NewRecord) -> RecordView:
         """See ports.Rooms.create."""
@@ -297,13 +289,10 @@ class RoomHost:
     async def stand_at(self, author: Principal, record_id: str, step: str) -> None:
         """See ports.Rooms.stand_at."""
 
-        def work(room: LiveRoom) -> Callable[[Batch], Awaitable[None]]:
-            async def stand(batch: Batch) -> None:
-                room.stand_at(step, author, self._clock(), batch)
+        async def stand(room: LiveRoom, batch: Batch) -> None:
+            room.stand_at(step, author, self._clock(), batch)
 
-            return stand
-
-        await self._ask(record_id, work)
+        await self.ask(record_id, stand)
 
     def _first_commit(self, batch: Batch) -> Commit:
         assert batch.facts is not None, "a new record has facts"
@@ -328,18 +317,18 @@ class RoomHost:
         if not decision.allowed:
             raise NotAllowed(decision.reason)
 
-    def _check_open(self, room: LiveRoom, principal: Principal) -> None:
+    def check_open(self, room: LiveRoom, principal: Principal) -> None:
+        """Raises NotAllowed unless the principal may open the record."""
         decision = room.room.policy.may_open(principal, room.room.state)
         if not decision.allowed:
             raise NotAllowed(decision.reason)
 
-    async def _ask(
-        self, record_id: str, work: Callable[[LiveRoom], Callable[[Batch], Awaitable[T]]]
-    ) -> T:
+    async def ask(self, record_id: str, work: Callable[[LiveRoom, Batch], Awaitable[T]]) -> T:
+        """See ports.Rooms.ask."""
         for _ in range(TRIES):
             try:
                 async with self.opened(record_id) as room:
-                    return await room.ask(work(room))
+                    return await room.ask(partial(work, room))
             except (RoomClosed, DocumentSuspect):
                 continue
         raise Overloaded("The record is being loaded again. Come back in a moment.")

@@ -5,6 +5,7 @@ transaction, then senders are acknowledged, then everybody is told. Instants are
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -12,6 +13,7 @@ import msgspec
 
 __all__ = [
     "EMPTY_HASH",
+    "Announcement",
     "AuditEntry",
     "Commit",
     "Conflict",
@@ -119,6 +121,25 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     detail: str = ""
 
 
+class Announcement(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that people are told of: an event of the profile or of the server.
+
+    id: a ULID, so that nobody acts on it twice. roles (of the record's profile) and users are told
+    wherever they are; session: everybody who is on the record. payload: JSON values, identifiers
+    and names of fields and steps only, never clinical content.
+    """
+
+    id: str
+    at: datetime
+    event: str
+    record_id: str
+    version: int
+    roles: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    session: bool = False
+    payload: Mapping[str, object] = {}
+
+
 class RecordFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the queue board lists of a record; stored beside the log, derived from the document."""
 
@@ -147,6 +168,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     refusals: tuple[Refusal, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
+    announcements: tuple[Announcement, ...] = ()
     facts: RecordFacts | None = None
 
 

@@ -1,0 +1,38 @@
+"""What follows from a batch before it is stored: the server's own facts, and what the board lists.
+
+Runs in the room's turn, after everything was judged; what it writes is stored in the same
+transaction. The one place where judging leads to something else, in the order written here.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from permissions.model import Principal
+from server.executor import Batch
+from server.facts import facts_of
+from sync.view import disputed_fields
+
+if TYPE_CHECKING:
+    from server.live_room import LiveRoom
+
+__all__ = ["SERVER", "draw_consequences"]
+
+SERVER = Principal(
+    user_id="server", username="server", name="Fieldchart", roles=frozenset(), login_id="server",
+)  # fmt: skip
+"""The author of what the server writes by itself."""
+
+
+def draw_consequences(live: "LiveRoom", batch: Batch, at: datetime) -> None:
+    """Write the facts that follow from what the batch has changed."""
+    _note_disputes(live, batch, at)
+    summary = live.room.profile.summary
+    shown = {*summary.title, *summary.search}
+    if batch.has_facts or not shown.isdisjoint(batch.fields):
+        batch.facts = facts_of(live.room, live.created_at, at)
+
+
+def _note_disputes(live: "LiveRoom", batch: Batch, at: datetime) -> None:
+    """Keep the record's own list of disputed fields."""
+    if batch.conflicts:
+        live.write_facts(batch, {"disputed": disputed_fields(live.room)}, SERVER, at)
