@@ -1,7 +1,7 @@
 """A profile: everything that a kind of record is, compiled from one TOML file.
 
-It answers which field stands at a place of the document, what a step still asks for and which step
-follows. The only I/O of the package is load_profile reading its file.
+It answers which field stands at a place of the document, what a step still asks for and which
+entries are open. The only I/O of the package is load_profile reading its file.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,15 @@ from permissions.fields import (
 from permissions.reading import Compiled, read
 from permissions.values import is_ulid
 
-__all__ = ["RESERVED_ROOTS", "Profile", "load_profile", "parse_profile", "shipped_profiles"]
+__all__ = [
+    "RESERVED_ROOTS",
+    "Fields",
+    "Profile",
+    "Texts",
+    "load_profile",
+    "parse_profile",
+    "shipped_profiles",
+]
 
 Fields = Mapping[str, Mapping[str, object]]
 """Section → {field or ULID: value}, as a record shows them (contract, section 4)."""
@@ -70,28 +78,31 @@ class Profile:
         """The step of that id."""
         return next((step for step in self.steps if step.id == id), None)
 
-    def applies(self, step: Step, fields: Fields) -> bool:
-        """Whether the step is to be done for a record with these fields."""
-        return step.condition is None or is_open(step.condition, fields)
-
-    def next_step(self, step: Step, fields: Fields) -> Step | None:
-        """The step that follows for a record with these fields; None after the last."""
-        candidates = (self.step(id) for id in step.next)
-        return next((one for one in candidates if one and self.applies(one, fields)), None)
+    def open_entries(self, condition: OpenEntries, fields: Fields) -> list[str]:
+        """The entries of the condition that nothing replaces and no closing entry refers to."""
+        entries = fields.get(condition.section, {})
+        done = {
+            entry.get(condition.closed_by_key)
+            for entry in fields.get(condition.closed_by_section, {}).values()
+            if isinstance(entry, Mapping)
+        }
+        done |= {one.get("replaces") for one in entries.values() if isinstance(one, Mapping)}
+        return [id for id in entries if id not in done]
 
     def missing(self, step: Step, fields: Fields, texts: Texts) -> tuple[Requirement, ...]:
         """What completing the step still asks for."""
         return tuple(
             requirement
             for requirement in step.required
-            if not any(self._is_filled(name, fields, texts) for name in requirement.any_of)
+            if not any(self.is_filled(name, fields, texts) for name in requirement.any_of)
         )
 
     def requirement_title(self, requirement: Requirement) -> str:
         """The requirement in words: "Pulse or Reason why not done"."""
         return " or ".join(self.fields[name].title for name in requirement.any_of)
 
-    def _is_filled(self, name: str, fields: Fields, texts: Texts) -> bool:
+    def is_filled(self, name: str, fields: Fields, texts: Texts) -> bool:
+        """Whether the field holds something: a value, an entry, or text that is not blank."""
         wanted = self.fields[name]
         match wanted.kind:
             case "narrative":
@@ -101,18 +112,6 @@ class Profile:
             case "value":
                 value = fields.get(wanted.section, {}).get(wanted.key or "")
                 return value is not None and value != ""
-
-
-def is_open(condition: OpenEntries, fields: Fields) -> bool:
-    """Whether an entry stands that nothing replaces and no closing entry refers to."""
-    entries = fields.get(condition.section, {})
-    done = {
-        entry.get(condition.closed_by_key)
-        for entry in fields.get(condition.closed_by_section, {}).values()
-        if isinstance(entry, Mapping)
-    }
-    replaced = {one.get("replaces") for one in entries.values() if isinstance(one, Mapping)}
-    return any(id not in done and id not in replaced for id in entries)
 
 
 def parse_profile(text: str, file_name: str) -> Profile:
