@@ -153,10 +153,22 @@ class FramingProtocol(WebSocketsSansIOProtocol):
             super().data_received(data[at:end])
 
     async def run_asgi(self) -> None:
-        """Offer the extension, then run the application."""
+        """Offer the extension, run the application, then let go of it and of each other.
+
+        Left in a cycle, each connection would wait with all it holds for the garbage collector.
+        """
         extensions: Any = self.scope["extensions"]
         extensions[EXTENSION] = self
-        await super().run_asgi()
+        try:
+            await super().run_asgi()
+        finally:
+            self._sink = None
+            extensions.clear()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of the parser: a generator that holds its own protocol."""
+        super().connection_lost(exc)
+        self.conn.parser.close()
 
     def write_frame(self, frame: bytes) -> bool:
         """A WriteFrame."""

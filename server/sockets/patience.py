@@ -49,6 +49,11 @@ class PatientProtocol(HttpToolsProtocol):
         self._header_is_here()
         super().on_headers_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over, and let go of the parser, which holds this protocol."""
+        super().handle_websocket_upgrade()
+        del self.parser
+
     def _expect_header(self) -> None:
         if self._deadline is None:
             self._deadline = self.loop.call_later(HEADER_SECONDS, self._give_up)

@@ -1,8 +1,10 @@
 """The short way in and out of a WebSocket: messages, order and errors as on the long one."""
 
 import asyncio
+import gc
 import socket
-from collections.abc import AsyncIterator
+import weakref
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -14,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from websockets.frames import Frame, Opcode
 
 from server.sockets.framing import FramingProtocol, frame_extent, frame_socket
+from server.sockets.patience import PatientProtocol
 
 
 class Echo:
@@ -50,6 +53,7 @@ async def serving(echo: Echo) -> AsyncIterator[str]:
     server = uvicorn.Server(
         uvicorn.Config(
             echo,
+            http=PatientProtocol,
             ws=FramingProtocol,
             ws_max_size=100_000,
             ws_per_message_deflate=False,
@@ -163,3 +167,36 @@ def test_the_extent_of_a_frame_is_what_the_websocket_library_wrote(
         part is None or part == extent
         for part in (frame_extent(raw[:end], before) for end in range(before, before + 15))
     )
+
+
+async def test_a_connection_that_has_ended_leaves_nothing_to_the_garbage_collector() -> None:
+    """Thousands that come and go would otherwise hold memory until it looks for cycles."""
+    echo = Echo()
+    known: list[weakref.ref[object]] = []
+
+    def noting(kind: type) -> Callable[..., None]:
+        make = kind.__init__  # type: ignore[misc]
+
+        def noted(protocol: object, *args: object, **kwargs: object) -> None:
+            known.append(weakref.ref(protocol))
+            make(protocol, *args, **kwargs)
+
+        return noted
+
+    async with serving(echo) as url:
+        gc.collect()
+        gc.disable()
+        try:
+            with pytest.MonkeyPatch.context() as patched:
+                for kind in (FramingProtocol, PatientProtocol):
+                    patched.setattr(kind, "__init__", noting(kind))
+                async with websockets.connect(url, compression=None) as client:
+                    await client.send(b"1")
+                    assert await client.recv() == b">1"
+            async with asyncio.timeout(5):
+                while any(protocol() is not None for protocol in known):  # noqa: ASYNC110 - weak
+                    await asyncio.sleep(0)
+
+            assert len(known) == 2
+        finally:
+            gc.enable()
