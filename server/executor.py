@@ -43,8 +43,9 @@ __all__ = ["Batch", "commit"]
 class Batch:
     """What one turn has proposed, in order."""
 
-    def __init__(self, record_id: str, version: int) -> None:
+    def __init__(self, record_id: str, version: int, profile: str = "") -> None:
         self.record_id = record_id
+        self.profile = profile
         self.base_version = version
         self.rows: list[UpdateRow] = []
         self.accepted: list[tuple[Accepted, Peer | None, bool]] = []
@@ -77,8 +78,8 @@ class Batch:
         self.announcements.append(
             Announcement(
                 id=str(ULID.from_datetime(at)), at=at, event=event, record_id=self.record_id,
-                version=self.version, roles=tuple(roles), users=tuple(users), session=session,
-                payload=payload or {},
+                version=self.version, profile=self.profile, roles=tuple(roles),
+                users=tuple(users), session=session, payload=payload or {},
             )
         )  # fmt: skip
 

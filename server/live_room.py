@@ -224,7 +224,7 @@ class LiveRoom:
         return await answer
 
     async def _turn(self, items: list[Item]) -> None:
-        batch = Batch(self.record_id, self.room.version)
+        batch = Batch(self.record_id, self.room.version, self.room.profile.name)
         answers: list[tuple[asyncio.Future[object], object, BaseException | None]] = []
         try:
             for item in items:

@@ -281,7 +281,7 @@ class RoomHost:
         number = await self._store.records.next_number(policy.profile.number_prefix)
         at = self._clock()
         room = new_room(record_id, 0, policy.profile, policy, self._limits)
-        batch = Batch(record_id, 0)
+        batch = Batch(record_id, 0, policy.profile.name)
         new_record_rows(room, batch, author, wanted, number, at)
         await self._store.records.create(record_id, self._first_commit(batch))
         return view_of(room, author)

@@ -6,6 +6,7 @@
 from storage.backups import Restored, restore
 from storage.engine import StoreSettings
 from storage.errors import (
+    AnnouncementNotFound,
     LoginNotFound,
     RecordExists,
     RecordNotFound,
@@ -19,12 +20,15 @@ from storage.errors import (
 )
 from storage.memory import MemoryStore
 from storage.ports import (
+    Announcements,
     Directory,
+    Hearer,
     Login,
     RecordFilter,
     RecordHead,
     Records,
     Store,
+    StoredAnnouncement,
     StoredRecord,
     User,
 )
@@ -32,8 +36,11 @@ from storage.sqlite import SqliteStore
 from storage.update_log import Break
 
 __all__ = [
+    "AnnouncementNotFound",
+    "Announcements",
     "Break",
     "Directory",
+    "Hearer",
     "Login",
     "LoginNotFound",
     "MemoryStore",
@@ -50,6 +57,7 @@ __all__ = [
     "StoreIncompatible",
     "StoreSettings",
     "StoreUnavailable",
+    "StoredAnnouncement",
     "StoredRecord",
     "User",
     "UserExists",

@@ -41,6 +41,14 @@ _CARRY = (
     "UPDATE users SET disabled = 1 WHERE id IN (SELECT id FROM replaced.users WHERE disabled = 1)",
 )
 
+_CARRY_EVENTS = (
+    "INSERT INTO events (sequence, id, at, event, record_id, version, profile, session, payload) "
+    "SELECT sequence + 1, 'restored.' || (sequence + 1), at, 'restored', '', 0, '', 0, '{}' "
+    "FROM replaced.events WHERE sequence >= (SELECT coalesce(max(sequence), 0) FROM main.events) "
+    "ORDER BY sequence DESC LIMIT 1"
+)
+"""A mark that nobody is told of, so that no sequence somebody may have seen is given out again."""
+
 
 def backup(path: Path, target: Path) -> None:
     """Copy the database at `path` to `target`, as it stands at one moment, atomically replaced.
@@ -142,6 +150,8 @@ def _carry(copy: sqlite3.Connection, path: Path) -> bool:
     try:
         for statement in _CARRY:
             copy.execute(statement)
+        if all(_has_events(copy, schema) for schema in ("main", "replaced")):
+            copy.execute(_CARRY_EVENTS)
         copy.execute("COMMIT")
         carried = True
     except sqlite3.Error:
@@ -151,6 +161,11 @@ def _carry(copy: sqlite3.Connection, path: Path) -> bool:
         carried = False
     copy.execute("DETACH replaced")
     return carried
+
+
+def _has_events(copy: sqlite3.Connection, schema: str) -> bool:
+    wanted = f"SELECT 1 FROM {schema}.sqlite_master WHERE type = 'table' AND name = 'events'"
+    return copy.execute(wanted).fetchone() is not None
 
 
 def _set_aside(path: Path) -> None:

@@ -7,6 +7,7 @@ StorageError
 ├── UserExists          the user name is taken (compared without case)
 ├── UserNotFound        no account has this id or name
 ├── LoginNotFound       no log-in has this id or token
+├── AnnouncementNotFound  nothing of this id was told to this person
 ├── StoreCorrupt        stored bytes are not what was written (.record_id, .version, .reason)
 ├── StoreUnavailable    disk full, locked, I/O error, overloaded or closed: nothing was stored
 └── StoreIncompatible   the database was made by a newer program
@@ -16,6 +17,7 @@ StoreUnavailable, with the driver's error as the cause.
 """
 
 __all__ = [
+    "AnnouncementNotFound",
     "LoginNotFound",
     "RecordExists",
     "RecordNotFound",
@@ -75,6 +77,13 @@ class LoginNotFound(StorageError):
 
     def __init__(self) -> None:
         super().__init__("There is no such log-in.")
+
+
+class AnnouncementNotFound(StorageError):
+    """Nothing of this id was told to this person."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such notification.")
 
 
 class StoreCorrupt(StorageError):

@@ -7,6 +7,7 @@ import msgspec
 
 from storage import audit as audit_trail
 from storage import heads, snapshots, update_log
+from storage.announcements import announced_columns
 from storage.columns import folded, micros
 from storage.errors import (
     LoginNotFound,
@@ -17,6 +18,7 @@ from storage.errors import (
     UserNotFound,
     VersionConflict,
 )
+from storage.memory_announcements import MemoryAnnouncements
 from storage.ports import Login, RecordFilter, RecordHead, StoredRecord, User
 from storage.update_log import Break
 from sync.effects import EMPTY_HASH, AuditEntry, Commit, Conflict, Refusal, Snapshot, UpdateRow
@@ -64,8 +66,9 @@ class _Trail:
 class MemoryRecords:
     """Keeps `storage.ports.Records`."""
 
-    def __init__(self, trail: _Trail) -> None:
+    def __init__(self, trail: _Trail, announcements: MemoryAnnouncements) -> None:
         self._trail = trail
+        self._announcements = announcements
         self._records: dict[str, _Record] = {}
         self._by_number: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
@@ -112,6 +115,7 @@ class MemoryRecords:
         )
         record.refusals.update({refusal.id: refusal for refusal in commit.refusals})
         record.conflicts.update({conflict.id: conflict for conflict in commit.conflicts})
+        self._announcements.take_in(commit.announcements)
         self._trail.extend(commit.audit)
 
     def _record(self, record_id: str) -> _Record:
@@ -193,6 +197,8 @@ def _check_instants(commit: Commit) -> None:
         micros(refusal.at), micros(refusal.written_at)
     for entry in commit.audit:
         micros(entry.at)
+    for announcement in commit.announcements:
+        announced_columns(announcement)
     if commit.facts is not None:
         heads.fact_values(commit.facts)
 
@@ -276,7 +282,8 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._trail = _Trail()
-        self._records = MemoryRecords(self._trail)
+        self._announcements = MemoryAnnouncements(self._trail.require_open)
+        self._records = MemoryRecords(self._trail, self._announcements)
         self._directory = MemoryDirectory(self._trail)
 
     @property
@@ -286,6 +293,10 @@ class MemoryStore:
     @property
     def directory(self) -> MemoryDirectory:
         return self._directory
+
+    @property
+    def announcements(self) -> MemoryAnnouncements:
+        return self._announcements
 
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
         self._trail.extend(entries)

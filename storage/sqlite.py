@@ -10,20 +10,29 @@ from typing import TypeVar
 from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage import announcements as told
 from storage import audit as audit_trail
 from storage import directory, heads, loading, refusals, snapshots
 from storage.backups import backup
 from storage.engine import StoreSettings, hold, open_engine, wrapped
 from storage.errors import RecordNotFound, StoreUnavailable
 from storage.migrations import migrate
-from storage.ports import Login, RecordFilter, RecordHead, StoredRecord, User
+from storage.ports import (
+    Hearer,
+    Login,
+    RecordFilter,
+    RecordHead,
+    StoredAnnouncement,
+    StoredRecord,
+    User,
+)
 from storage.readers import Readers
 from storage.tables import records
 from storage.update_log import Break, check_new
 from storage.writer import Writer
-from sync.effects import AuditEntry, Commit, Conflict, Refusal, Snapshot, UpdateRow
+from sync.effects import Announcement, AuditEntry, Commit, Conflict, Refusal, Snapshot, UpdateRow
 
-__all__ = ["SqliteDirectory", "SqliteRecords", "SqliteStore"]
+__all__ = ["SqliteAnnouncements", "SqliteDirectory", "SqliteRecords", "SqliteStore"]
 
 T = TypeVar("T")
 
@@ -162,6 +171,46 @@ class SqliteDirectory:
         await self._database.write(lambda on: directory.revoke_login(on, login_id, at))
 
 
+class SqliteAnnouncements:
+    """Keeps `storage.ports.Announcements`."""
+
+    def __init__(self, database: _Database) -> None:
+        self._database = database
+        self._readers = database.readers
+
+    async def append(self, announcements: Sequence[Announcement]) -> None:
+        await self._database.writer.append_announcements(announcements)
+
+    async def after(self, sequence: int, limit: int) -> Sequence[StoredAnnouncement]:
+        return await self._readers.on_loop(lambda on: told.read_after(on, sequence, limit))
+
+    async def heard(
+        self, hearer: Hearer, *, after: int, until: int, limit: int
+    ) -> Sequence[StoredAnnouncement]:
+        return await self._readers.on_loop(
+            lambda on: told.read_heard(on, hearer, after, until, limit)
+        )
+
+    async def notifications(
+        self, hearer: Hearer, *, unread: bool, before: int | None, limit: int
+    ) -> Sequence[StoredAnnouncement]:
+        return await self._readers.on_loop(
+            lambda on: told.read_notifications(on, hearer, unread, before, limit)
+        )
+
+    async def count_unread(self, hearer: Hearer) -> int:
+        return await self._readers.on_loop(lambda on: told.count_unread(on, hearer))
+
+    async def acknowledge(self, hearer: Hearer, id: str, at: datetime) -> None:
+        await self._database.write(lambda on: told.acknowledge(on, hearer, id, at))
+
+    async def span(self) -> tuple[int, int]:
+        return await self._readers.on_loop(told.read_span)
+
+    async def trim(self, before: datetime, limit: int) -> int:
+        return await self._database.write(lambda on: told.trim(on, before, limit))
+
+
 class SqliteStore:
     """Keeps `storage.ports.Store`. Made by `open`."""
 
@@ -170,6 +219,7 @@ class SqliteStore:
         self._held = held
         self._records = SqliteRecords(database)
         self._directory = SqliteDirectory(database)
+        self._announcements = SqliteAnnouncements(database)
 
     @classmethod
     async def open(
@@ -206,6 +256,10 @@ class SqliteStore:
     @property
     def directory(self) -> SqliteDirectory:
         return self._directory
+
+    @property
+    def announcements(self) -> SqliteAnnouncements:
+        return self._announcements
 
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
         await self._database.writer.append_audit(entries)

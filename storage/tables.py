@@ -26,6 +26,9 @@ __all__ = [
     "append_only_ddl",
     "audit",
     "conflicts",
+    "event_acks",
+    "event_audience",
+    "events",
     "logins",
     "metadata",
     "numbers",
@@ -244,6 +247,44 @@ numbers = Table(
     _int("last"),
     CheckConstraint("last >= 1", name="last"),
     sqlite_strict=True,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("sequence", _INT, primary_key=True),
+    _text("id"),
+    _int("at"),
+    _text("event"),
+    _text("record_id"),
+    _int("version"),
+    _text("profile"),
+    _int("session"),
+    _text("payload"),
+    UniqueConstraint("id"),
+    CheckConstraint("session IN (0, 1)", name="session"),
+    sqlite_strict=True,
+)
+
+event_audience = Table(
+    "event_audience",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("sequence", _INT, ForeignKey("events.sequence"), primary_key=True, index=True),
+    CheckConstraint("kind IN ('role', 'user', 'present', 'record')", name="kind"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+
+event_acks = Table(
+    "event_acks",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("sequence", _INT, ForeignKey("events.sequence"), primary_key=True, index=True),
+    _int("at"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
 )
 
 APPEND_ONLY = ("updates", "audit")

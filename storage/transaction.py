@@ -21,6 +21,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
 from storage import audit as audit_trail
+from storage.announcements import AUDIENCE_COLUMNS, EVENT_COLUMNS, announced_columns
 from storage.engine import is_outage, translated
 from storage.errors import (
     RecordExists,
@@ -39,13 +40,23 @@ from storage.refusals import (
     upsert_conflicts,
     upsert_refusals,
 )
-from storage.tables import audit, records, updates
+from storage.tables import audit, event_audience, events, records, updates
 from storage.update_log import COLUMNS, check_commit, check_new, row_values
-from sync.effects import EMPTY_HASH, AuditEntry, Commit
+from sync.effects import EMPTY_HASH, Announcement, AuditEntry, Commit
 
-__all__ = ["Append", "Call", "GroupStore", "Operation", "prepare"]
+__all__ = [
+    "Append",
+    "Call",
+    "GroupStore",
+    "Operation",
+    "prepare",
+    "prepare_announced",
+    "prepare_entries",
+]
 
 Values = tuple[object, ...]
+Announced = tuple[Values, Sequence[tuple[str, str]]]
+"""An event's columns and its audience."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -57,7 +68,7 @@ class Operation:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Append(Operation):
-    """A commit as columns, or audit entries alone (then `guard` is None)."""
+    """A commit as columns, or audit entries or announcements alone (then `guard` is None)."""
 
     record_id: str = ""
     base_version: int = 0
@@ -68,6 +79,7 @@ class Append(Operation):
     refusals: Sequence[Values] = ()
     conflicts: Sequence[Values] = ()
     entries: Sequence[Values] = ()
+    announced: Sequence[Announced] = ()
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -105,12 +117,18 @@ def prepare(commit: Commit, *, creates: bool = False) -> Append:
         refusals=[refusal_row(record_id, refusal) for refusal in commit.refusals],
         conflicts=[conflict_row(record_id, conflict) for conflict in commit.conflicts],
         entries=prepare_entries(commit.audit),
+        announced=prepare_announced(commit.announcements),
     )
 
 
 def prepare_entries(entries: Iterable[AuditEntry]) -> list[Values]:
     """Audit entries as columns, not yet linked. Raises ValueError for an instant not in UTC."""
     return [audit_trail.entry_values(entry) for entry in entries]
+
+
+def prepare_announced(announcements: Iterable[Announcement]) -> list[Announced]:
+    """Announcements as columns. Raises ValueError for an instant not in UTC."""
+    return [announced_columns(announcement) for announcement in announcements]
 
 
 def _compiled(statement: Executable, columns: Sequence[str]) -> str:
@@ -161,6 +179,8 @@ _UPDATES = _Bulk(insert(updates), COLUMNS)
 _AUDIT = _Bulk(insert(audit), audit_trail.COLUMNS)
 _REFUSALS = _compiled(upsert_refusals(), REFUSAL_COLUMNS)
 _CONFLICTS = _compiled(upsert_conflicts(), CONFLICT_COLUMNS)
+_EVENT = _compiled(sqlite.insert(events).on_conflict_do_nothing(), EVENT_COLUMNS)
+_AUDIENCE = _Bulk(insert(event_audience), AUDIENCE_COLUMNS)
 _STANDS_AT = "SELECT version FROM records WHERE id = ?"
 _CHAIN = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"
 
@@ -173,6 +193,7 @@ class _Buffered:
     refusals: list[Values] = field(default_factory=list)
     conflicts: list[Values] = field(default_factory=list)
     entries: list[Values] = field(default_factory=list)
+    announced: list[Announced] = field(default_factory=list)
 
 
 class GroupStore:
@@ -283,6 +304,7 @@ class GroupStore:
             buffered.refusals.extend(append.refusals)
             buffered.conflicts.extend(append.conflicts)
         buffered.entries.extend(append.entries)
+        buffered.announced.extend(append.announced)
 
     @staticmethod
     def _refused(cursor: sqlite3.Cursor, append: Append) -> StorageError:
@@ -311,6 +333,8 @@ class GroupStore:
             cursor.executemany(_REFUSALS, buffered.refusals)
         if buffered.conflicts:
             cursor.executemany(_CONFLICTS, buffered.conflicts)
+        if buffered.announced:
+            _announce(cursor, buffered.announced)
         if not buffered.entries:
             return chain_
         linked = []
@@ -345,6 +369,17 @@ class GroupStore:
             for operation in group:
                 operation.error = None
                 self.store([operation])
+
+
+def _announce(cursor: sqlite3.Cursor, announced: Sequence[Announced]) -> None:
+    """Store events with their audience; one that is known by its id is left as it is."""
+    audience: list[Values] = []
+    for values, keys in announced:
+        cursor.execute(_EVENT, values)
+        if cursor.rowcount == 1:
+            sequence = cursor.lastrowid
+            audience.extend((kind, name, sequence) for kind, name in keys)
+    _AUDIENCE.run(cursor, audience)
 
 
 def _caused(own: Exception, cause: Exception) -> Exception:

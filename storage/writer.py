@@ -26,8 +26,16 @@ from sqlalchemy import Connection, Engine
 
 from storage.engine import StoreSettings
 from storage.errors import StoreUnavailable
-from storage.transaction import Append, Call, GroupStore, Operation, prepare, prepare_entries
-from sync.effects import AuditEntry, Commit
+from storage.transaction import (
+    Append,
+    Call,
+    GroupStore,
+    Operation,
+    prepare,
+    prepare_announced,
+    prepare_entries,
+)
+from sync.effects import Announcement, AuditEntry, Commit
 
 __all__ = ["Writer"]
 
@@ -67,6 +75,11 @@ class Writer:
         """Store audit entries that belong to no commit. Raises StoreUnavailable, StoreCorrupt."""
         if entries:
             await self._done(Append(entries=prepare_entries(entries)))
+
+    async def append_announcements(self, announcements: Sequence[Announcement]) -> None:
+        """Store announcements of no commit. Raises StoreUnavailable, StoreCorrupt."""
+        if announcements:
+            await self._done(Append(announced=prepare_announced(announcements)))
 
     async def call(self, run: Callable[[Connection], T]) -> T:
         """Run `run` on the writing connection, in a savepoint of the group's transaction.

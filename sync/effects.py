@@ -124,9 +124,10 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     """Something that people are told of: an event of the profile or of the server.
 
-    id: a ULID, so that nobody acts on it twice. roles (of the record's profile) and users are told
-    wherever they are; session: everybody who is on the record. payload: JSON values, identifiers
-    and names of fields and steps only, never clinical content.
+    id: a ULID, so that nobody acts on it twice. roles (of the profile) and users are told wherever
+    they are and are to acknowledge it; session: everybody who is on the record, those in `present`,
+    and who follows it. payload: JSON values, identifiers and names of fields and steps only, never
+    clinical content.
     """
 
     id: str
@@ -136,7 +137,9 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     roles: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
     session: bool = False
+    profile: str = ""
     payload: Mapping[str, object] = {}
 
 

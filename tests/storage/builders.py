@@ -9,6 +9,7 @@ import msgspec
 from storage import Login, User
 from sync.effects import (
     EMPTY_HASH,
+    Announcement,
     AuditEntry,
     Commit,
     Conflict,
@@ -89,6 +90,14 @@ def conflict(id: str, *, resolved: bool = False) -> Conflict:
         resolved_by="u2" if resolved else None,
         reason="example" if resolved else None,
     )
+
+
+def announcement(id: str = "E1", *, at: datetime = NOW, **parts: object) -> Announcement:
+    made = Announcement(
+        id=id, at=at, event="example_happened", record_id="R1", version=1, profile="example",
+        payload={"step": "triage"},
+    )  # fmt: skip
+    return msgspec.structs.replace(made, **parts)
 
 
 class Log:

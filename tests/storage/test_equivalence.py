@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage import MemoryStore, RecordFilter, SqliteStore, StorageError
-from tests.storage.builders import Log, conflict, entry, facts, refusal
+from tests.storage.builders import Log, announcement, conflict, entry, facts, refusal
 
 IDS = ("R1", "R2", "R3")
 
@@ -41,6 +41,15 @@ async def run(store, plan, together: bool):
             "refusals": (refusal(f"1.{step['ordinal']}"),),
             "conflicts": (conflict(f"1.{step['ordinal']}", resolved=step["with_facts"]),),
             "audit": (entry(log.record_id, action=step["text"]),),
+            "announcements": (
+                announcement(
+                    f"E{step['ordinal']}",
+                    roles=("nurse",) * step["rows"],
+                    session=step["with_facts"],
+                    present=("u1",),
+                    payload={"is": step["text"]},
+                ),
+            ),
         }
         match step["action"]:
             case "create":
@@ -88,6 +97,7 @@ async def state(store):
         found[head.id, "refusals"] = list(await store.records.refusals(head.id))
         found[head.id, "conflicts"] = list(await store.records.conflicts(head.id))
     found["audit"] = list(await store.audit())
+    found["announced"] = list(await store.announcements.after(0, 100))
     found["chain"] = await store.verify_audit()
     return found
 
