@@ -64,6 +64,7 @@ class DeclaredSummary(_Table, frozen=True):
 
     title: list[str]
     search: list[str] = []
+    priority: str | None = None
 
 
 class DeclaredRole(_Table, frozen=True):

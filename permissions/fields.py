@@ -241,10 +241,14 @@ class Metric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """Which fields name a record on the queue board, and which its search looks into."""
+    """Which fields name a record on the queue board, and which its search looks into.
+
+    priority: the choice whose options, the most urgent first, order a queue; None: only waiting.
+    """
 
     title: tuple[str, ...]
     search: tuple[str, ...]
+    priority: str | None = None
 
 
 def gravest(found: list[Interpretation]) -> Interpretation:

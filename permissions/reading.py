@@ -332,7 +332,12 @@ class _Reader:
                     self._problems.add(("summary", key), f"unknown field '{name}'")
         # What is shown is also searched, each field once.
         search = tuple(dict.fromkeys([*declared.title, *declared.search]))
-        return Summary(title=tuple(declared.title), search=search)
+        priority = declared.priority
+        if priority is not None and (
+            priority not in self._fields or self._fields[priority].type != "choice"
+        ):
+            self._problems.add(("summary", "priority"), f"'{priority}' is no choice")
+        return Summary(title=tuple(declared.title), search=search, priority=priority)
 
     def _has_entries(self, section: str) -> bool:
         return section in self._sections and self._sections[section].kind == "entries"

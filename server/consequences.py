@@ -27,7 +27,7 @@ def draw_consequences(live: "LiveRoom", batch: Batch, at: datetime) -> None:
     """Write the facts that follow from what the batch has changed."""
     _note_disputes(live, batch, at)
     summary = live.room.profile.summary
-    shown = {*summary.title, *summary.search}
+    shown = {*summary.title, *summary.search, summary.priority}
     if batch.has_facts or not shown.isdisjoint(batch.fields):
         batch.facts = facts_of(live.room, live.created_at, at)
 

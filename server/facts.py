@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sync.effects import RecordFacts
 from sync.fields import RECORD_ROOT
+from sync.record_facts import flow_of
 from sync.room import Room
 from sync.view import disputed_fields
 
@@ -14,12 +15,18 @@ def facts_of(room: Room, created_at: datetime, at: datetime) -> RecordFacts:
     """The record as a row of the board."""
     facts = room.document.section(RECORD_ROOT)
     summary = room.profile.summary
+    flow = flow_of(room.profile, facts)
+    stands = flow.of(flow.current)
+    since = stands.ready_at if flow.status == "open" else stands.completed_at
     return RecordFacts(
         number=_text(facts.get("number")),
         profile=room.profile.name,
         patient_id=_text(facts.get("patient_id")),
         status=room.state.status,
-        current_step=_text(facts.get("current_step")),
+        current_step=flow.current,
+        step_status=stands.status,
+        priority=_priority(room),
+        waiting_since=since or (created_at if flow.status == "open" else at),
         title=", ".join(filter(None, (_shown(room, name) for name in summary.title))),
         search_text=" ".join(filter(None, (_shown(room, name) for name in summary.search))),
         disputed=tuple(disputed_fields(room)),
@@ -27,6 +34,16 @@ def facts_of(room: Room, created_at: datetime, at: datetime) -> RecordFacts:
         created_at=created_at,
         updated_at=at,
     )
+
+
+def _priority(room: Room) -> int:
+    """The place of what the profile's choice shows among its options, the most urgent first."""
+    name = room.profile.summary.priority
+    if name is None:
+        return 0
+    options = list(room.profile.fields[name].rules.options)
+    shown = _shown(room, name)
+    return options.index(shown) if shown in options else len(options)
 
 
 def _shown(room: Room, field_name: str) -> str:

@@ -22,10 +22,12 @@ from sync.document import Draft
 from sync.effects import Refusal
 from sync.fields import FieldIndex
 from sync.frame import Frame, Knowledge
+from sync.record_facts import flow_facts
 from sync.replay import state_of
 from sync.room import Room
 from sync.update import Update, decode_steps, decode_update
 from sync.view import chart_of
+from sync.workflow import begin
 
 __all__ = ["add_entry", "edit_fields", "new_record_rows", "view_of"]
 
@@ -108,15 +110,13 @@ def new_record_rows(
     room: Room, batch: Batch, author: Principal, wanted: NewRecord, number: str, at: datetime
 ) -> None:
     """The first rows of a record: the server's facts, then the fields it is created with."""
-    first_step = room.profile.steps[0].id
     accepted = room.write_facts(
         {
             "number": number,
             "profile": room.profile.name,
             "patient_id": wanted.patient_id or str(ULID.from_datetime(at)),
-            "status": "open",
-            "current_step": first_step,
             "disputed": [],
+            **flow_facts(begin(room.profile, at)),
         },
         author,
         at,

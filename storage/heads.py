@@ -22,8 +22,10 @@ __all__ = [
     "matches",
     "next_number",
     "read_board",
+    "read_queue",
     "resolve",
     "search_text",
+    "waits",
 ]
 
 FACT_COLUMNS = (
@@ -39,6 +41,9 @@ FACT_COLUMNS = (
     "assigned",
     "created_at",
     "updated_at",
+    "step_status",
+    "priority",
+    "waiting_since",
 )
 """The columns of `records` in the order of `fact_values`."""
 
@@ -49,6 +54,10 @@ HEAD_COLUMNS = (
     *(name for name in FACT_COLUMNS if name != "search_folded"),
 )
 """The columns that `head_of` reads."""
+
+
+WAITING = ("ready", "returned")
+"""The states of a step in which a record waits for somebody to call it."""
 
 
 def search_text(facts: RecordFacts) -> str:
@@ -71,6 +80,9 @@ def fact_values(facts: RecordFacts) -> tuple[object, ...]:
         strings_text(facts.assigned),
         micros(facts.created_at),
         micros(facts.updated_at),
+        facts.step_status,
+        facts.priority,
+        micros(facts.waiting_since),
     )
 
 
@@ -82,6 +94,9 @@ def head_of(row: RowMapping | dict[str, Any]) -> RecordHead:
         patient_id=row["patient_id"],
         status=row["status"],
         current_step=row["current_step"],
+        step_status=row["step_status"],
+        priority=row["priority"],
+        waiting_since=instant(row["waiting_since"]),
         title=row["title"],
         search_text=row["search_text"],
         disputed=strings(row["disputed"]),
@@ -124,6 +139,32 @@ async def read_board(connection: AsyncConnection, wanted: RecordFilter) -> Seque
         query = query.where(records.c.id < wanted.after)
     found = await connection.execute(query.order_by(records.c.id.desc()).limit(wanted.limit))
     return [head_of(row) for row in found.mappings()]
+
+
+def waits(head: RecordHead, profile: str, step: str) -> bool:
+    """Whether the record waits in this queue: what `read_queue` asks in SQL."""
+    facts = head.facts
+    return (facts.profile, facts.status, facts.current_step) == (
+        profile,
+        "open",
+        step,
+    ) and facts.step_status in WAITING
+
+
+async def read_queue(
+    connection: AsyncConnection, profile: str, step: str, limit: int
+) -> Sequence[RecordHead]:
+    """Who waits for a step, the most urgent first, then who waits longest."""
+    query = (
+        select(*(records.c[name] for name in HEAD_COLUMNS))
+        .where(
+            records.c.profile == profile, records.c.status == "open",
+            records.c.current_step == step, records.c.step_status.in_(WAITING),
+        )
+        .order_by(records.c.priority, records.c.waiting_since, records.c.id)
+        .limit(limit)
+    )  # fmt: skip
+    return [head_of(row) for row in (await connection.execute(query)).mappings()]
 
 
 _BY_ID = select(records.c.id).where(records.c.id == bindparam("wanted"))

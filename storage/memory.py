@@ -155,6 +155,12 @@ class MemoryRecords:
         found = (self._records[record_id].head for record_id in newest_first)
         return [head for head in found if heads.matches(wanted, head)][: wanted.limit]
 
+    async def queue(self, profile: str, step: str, limit: int) -> Sequence[RecordHead]:
+        self._trail.require_open()
+        found = [one.head for one in self._records.values() if heads.waits(one.head, profile, step)]
+        found.sort(key=lambda one: (one.facts.priority, one.facts.waiting_since, one.id))
+        return found[:limit]
+
     async def rows(self, record_id: str, after: int = 0, limit: int = 1000) -> Sequence[UpdateRow]:
         self._trail.require_open()
         return self._record(record_id).rows[after : after + limit]

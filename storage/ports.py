@@ -89,6 +89,9 @@ class Records(Protocol):
 
     async def list(self, wanted: RecordFilter) -> Sequence[RecordHead]: ...
 
+    async def queue(self, profile: str, step: str, limit: int) -> Sequence[RecordHead]:
+        """Who waits for a step: the most urgent first, then who waits longest."""
+
     async def rows(self, record_id: str, after: int = 0, limit: int = 1000) -> Sequence[UpdateRow]:
         """Rows with version > after, ascending."""
 

@@ -86,6 +86,9 @@ class SqliteRecords:
     async def list(self, wanted: RecordFilter) -> Sequence[RecordHead]:
         return await self._readers.on_loop(lambda on: heads.read_board(on, wanted))
 
+    async def queue(self, profile: str, step: str, limit: int) -> Sequence[RecordHead]:
+        return await self._readers.on_loop(lambda on: heads.read_queue(on, profile, step, limit))
+
     async def rows(self, record_id: str, after: int = 0, limit: int = 1000) -> Sequence[UpdateRow]:
         return await self._readers.in_thread(
             lambda driver: loading.read_log(driver, record_id, after, limit)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    text,
 )
 
 __all__ = [
@@ -87,6 +88,9 @@ records = Table(
     _text("assigned"),
     _int("created_at"),
     _int("updated_at"),
+    Column("step_status", Text, server_default=text("''"), nullable=False),
+    Column("priority", _INT, server_default=text("0"), nullable=False),
+    Column("waiting_since", _INT, server_default=text("0"), nullable=False),
     CheckConstraint("epoch >= 0", name="epoch"),
     CheckConstraint("version >= 0", name="version"),
     CheckConstraint("length(hash) = 32", name="hash"),
@@ -101,6 +105,16 @@ Index(
     postgresql_where=records.c.number != "",
 )
 Index("ix_records_board", records.c.status, records.c.current_step, records.c.id)
+Index(
+    "ix_records_queue",
+    records.c.profile,
+    records.c.status,
+    records.c.current_step,
+    records.c.priority,
+    records.c.waiting_since,
+    records.c.id,
+)
+Index("ix_records_patient", records.c.patient_id, records.c.profile)
 
 updates = Table(
     "updates",

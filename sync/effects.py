@@ -144,13 +144,21 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the queue board lists of a record; stored beside the log, derived from the document."""
+    """What the queue board lists of a record; stored beside the log, derived from the document.
+
+    step_status: of the step at which it stands. priority: 0 is the most urgent; who is not assessed
+    comes after all who are. waiting_since: since when it stands at its step, also while the step is
+    in progress; once closed, since when.
+    """
 
     number: str
     profile: str
     patient_id: str
     status: str
     current_step: str
+    step_status: str
+    priority: int
+    waiting_since: datetime
     title: str
     search_text: str
     disputed: tuple[str, ...]

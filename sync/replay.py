@@ -18,6 +18,7 @@ from sync.errors import CorruptLog, MalformedFrame
 from sync.fields import RECORD_ROOT
 from sync.gate import Limits
 from sync.placement import RESERVED_CLIENT_IDS, Gap, place_structs
+from sync.record_facts import state_in
 from sync.room import Room
 from sync.update import decode_update, encode_update
 
@@ -110,13 +111,4 @@ def snapshot_of(room: Room) -> Snapshot:
 
 def state_of(room: Room) -> RecordState:
     """What decisions must know of the record, from the server's own `record` map."""
-    facts = room.document.section(RECORD_ROOT)
-    status = facts.get("status", "open")
-    step = facts.get("current_step")
-    assigned = facts.get("assigned")
-    users = assigned.values() if isinstance(assigned, dict) else ()
-    return RecordState(
-        status=status if status in ("completed", "cancelled") else "open",
-        current_step=step if isinstance(step, str) else None,
-        assigned=frozenset(user for user in users if isinstance(user, str)),
-    )
+    return state_in(room.document.section(RECORD_ROOT))

@@ -159,7 +159,8 @@ def commit_of(view: RecordView) -> Commit:
     row = msgspec.structs.replace(row, hash=chain_hash(EMPTY_HASH, row))
     facts = RecordFacts(
         number=view.number, profile=view.profile, patient_id=view.patient_id, status=view.status,
-        current_step=view.current_step, title="Example, Amina", search_text="Demoville",
+        current_step=view.current_step, step_status="ready", priority=0, waiting_since=START,
+        title="Example, Amina", search_text="Demoville",
         disputed=(), assigned=(), created_at=START, updated_at=START,
     )  # fmt: skip
     return Commit(record_id=view.id, base_version=0, rows=(row,), facts=facts)

@@ -14,7 +14,7 @@ from storage import (
     StoreUnavailable,
     VersionConflict,
 )
-from sync.effects import Commit
+from sync.effects import Commit, RecordFacts
 from tests.storage.builders import NOW, Log, conflict, created, entry, facts, refusal
 
 
@@ -321,6 +321,31 @@ async def test_listing_filters(store, wanted, found):
     )
 
     assert [head.id for head in await store.records.list(wanted)] == found
+
+
+async def test_a_queue_is_the_most_urgent_first_then_who_waits_longest(store):
+    def waiting(priority: int, minutes: int, **changes: object) -> RecordFacts:
+        since = NOW - timedelta(minutes=minutes)
+        return facts(priority=priority, waiting_since=since, **changes)
+
+    for id, its in {
+        "LATE": waiting(2, 5), "LONG": waiting(2, 50), "URGENT": waiting(0, 1),
+        "BACK": waiting(1, 0, step_status="returned"),
+        "BEGUN": waiting(0, 99, step_status="in_progress"),
+        "DONE": waiting(0, 99, status="completed"),
+        "ELSEWHERE": waiting(0, 99, current_step="payment"),
+        "OTHER": waiting(0, 99, profile="other"),
+    }.items():  # fmt: skip
+        await created(store, id, facts=its)
+
+    found = await store.records.queue("example", "triage", 10)
+
+    assert [head.id for head in found] == ["URGENT", "BACK", "LONG", "LATE"]
+    assert found[0].facts == waiting(0, 1)
+    assert [one.id for one in await store.records.queue("example", "triage", 2)] == [
+        "URGENT",
+        "BACK",
+    ]
 
 
 async def test_numbers_are_never_given_twice(store):

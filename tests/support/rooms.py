@@ -77,6 +77,9 @@ class HeldRecords:
     async def list(self, wanted: RecordFilter) -> Sequence[RecordHead]:
         return await self._records.list(wanted)
 
+    async def queue(self, profile: str, step: str, limit: int) -> Sequence[RecordHead]:
+        return await self._records.queue(profile, step, limit)
+
     async def rows(self, record_id: str, after: int = 0, limit: int = 1000) -> Sequence[UpdateRow]:
         return await self._records.rows(record_id, after, limit)
 
