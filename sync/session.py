@@ -3,7 +3,6 @@
 Pure; `now_s` is monotonic seconds. SPEC KNOW-1, HEAL-5.
 """
 
-from collections import deque
 from datetime import datetime
 
 import msgspec
@@ -60,7 +59,7 @@ class Session:
         self.gaps = 0
         self.restored_units = 0
         self._budgets = budgets
-        self._asked: deque[int] = deque()
+        self._asked: list[int] = []
         self._journal: list[JournalEntry] = []
         self._written_floor: datetime | None = None
         per_second, window = budgets.update_frames_per_second, budgets.update_window_seconds
@@ -82,7 +81,7 @@ class Session:
     def answered(self) -> None:
         """A SyncStep2 came in: its author had processed all that went out before the question."""
         if self._asked:
-            self.knowledge.version = max(self.knowledge.version, self._asked.popleft())
+            self.knowledge.version = max(self.knowledge.version, self._asked.pop(0))
 
     def may_have_seen(self, version: int) -> None:
         """A live update came in when everything up to `version` had been sent to its author.

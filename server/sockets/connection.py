@@ -6,7 +6,6 @@ skipped: a skipped update would be a hole for ever.
 """
 
 import asyncio
-from collections import deque
 from typing import Protocol
 
 from permissions.model import Principal
@@ -78,7 +77,7 @@ class Connection:
         self._transport = transport
         self._max_messages = settings.send_queue_messages
         self._max_bytes = settings.send_queue_bytes
-        self._outbox: deque[bytes] = deque()
+        self._outbox: list[bytes] = []  # a deque takes 0.8 kB empty, and this one mostly is
         self._bytes = 0
         self._reason = ""
         self._wake: asyncio.Future[None] | None = None
@@ -134,7 +133,7 @@ class Connection:
         outbox, transport = self._outbox, self._transport
         while True:
             while outbox:
-                message = outbox.popleft()
+                message = outbox.pop(0)
                 self._bytes -= len(message)
                 await transport.send(message)
             if self.closing:

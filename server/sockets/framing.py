@@ -97,6 +97,37 @@ def frame_socket(scope: Scope) -> FrameSocket | None:
     return socket
 
 
+class Mailbox:
+    """What uvicorn's protocol uses of an asyncio.Queue, in a tenth of its memory: one reader."""
+
+    __slots__ = ("_filled", "_items")
+
+    def __init__(self) -> None:
+        self._items: list[Any] = []
+        self._filled: asyncio.Future[None] | None = None
+
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._items
+
+    def put_nowait(self, item: object) -> None:
+        """Add an item."""
+        self._items.append(item)
+        if self._filled is not None and not self._filled.done():
+            self._filled.set_result(None)
+
+    def get_nowait(self) -> Any:
+        """The oldest item; there must be one."""
+        return self._items.pop(0)
+
+    async def get(self) -> Any:
+        """The oldest item, waited for."""
+        while not self._items:
+            self._filled = asyncio.get_running_loop().create_future()
+            await self._filled
+        return self._items.pop(0)
+
+
 class FramingProtocol(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket protocol as a FrameSocket. Compression must be off."""
 
@@ -104,6 +135,7 @@ class FramingProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.queue: Any = Mailbox()
         self._largest: int = self.config.ws_max_size
         self._partial = bytearray()
         self._wanted = 0
@@ -185,6 +217,8 @@ class FramingProtocol(WebSocketsSansIOProtocol):
         `receive` still gives text messages and the disconnection.
         """
         self._sink = sink
+        self.request.headers.clear()  # answered; 4 kB that an idle connection would keep
+        del self.request, self.response
         kept = []
         while not self.queue.empty():
             message: Any = self.queue.get_nowait()
