@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 from permissions.policy import Policy
 from server.accounts.authentication import Authenticator, Clock
 from server.application import build_application
+from server.audit.heads import AuditHeads
 from server.house import House
 from server.logs import Log
 from server.metrics import Metrics
@@ -45,8 +46,11 @@ def assemble(
         authenticator=authenticator,
         metrics=metrics,
         log=log,
+        heads=AuditHeads(store, settings.audit_head_seconds, metrics, log),
     )
     sync = WebSocketRoute("/sync/{record_id}", SyncEndpoint(house, rooms))
     collab = WebSocketRoute("/collab", CollabEndpoint(house, rooms))
-    application = build_application(house, routes=[sync, collab], lifespans=[rooms.running()])
+    application = build_application(
+        house, routes=[sync, collab], lifespans=[house.heads.running(), rooms.running()]
+    )
     return Assembly(house=house, application=application)

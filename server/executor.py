@@ -13,6 +13,7 @@ import msgspec
 from ulid import ULID
 
 from permissions.model import Principal
+from server.audit.entries import entry_for
 from server.metrics import Metrics
 from server.sockets.connection import Peer
 from server.sockets.framing import binary_frame
@@ -107,16 +108,16 @@ class Batch:
             version = proposal.accepted.row.version
         if proposal.refusals:
             self.refusals.extend(proposal.refusals)
+            detail = f"fields={len(proposal.refusals)}"
             self.audit.append(
-                _audit("refuse", "denied", author, at, self.record_id, version,
-                       f"fields={len(proposal.refusals)}")
-            )  # fmt: skip
+                entry_for(author, "refuse", "denied", at, self.record_id, version, detail)
+            )
         if proposal.conflicts:
             self.conflicts.extend(proposal.conflicts)
+            detail = f"fields={len(proposal.conflicts)}"
             self.audit.append(
-                _audit("conflict", "success", author, at, self.record_id, version,
-                       f"fields={len(proposal.conflicts)}")
-            )  # fmt: skip
+                entry_for(author, "conflict", "success", at, self.record_id, version, detail)
+            )
         if peer is not None:
             self.judged.append((peer, proposal, version, answer))
 
@@ -130,8 +131,16 @@ class Batch:
     ) -> None:
         self.rows.append(accepted.row)
         self.accepted.append((accepted, peer, heal))
+        version = accepted.row.version
         self.audit.append(
-            _audit("update", "success", author, at, self.record_id, accepted.row.version)
+            entry_for(
+                author,
+                "update" if version > 1 else "create",
+                "success",
+                at,
+                self.record_id,
+                version,
+            )
         )
 
     def is_empty(self) -> bool:
@@ -236,14 +245,3 @@ def _messages(accepted: Sequence[Accepted]) -> list[bytes]:
         deletes = merge_deletes(deletes, one.deletes)
     frames.append(encode_update_message(encode_update(structs, deletes)))
     return frames
-
-
-def _audit(
-    action: str, outcome: str, author: Principal, at: datetime, record_id: str, version: int,
-    detail: str = "",
-) -> AuditEntry:  # fmt: skip
-    return AuditEntry(
-        at=at, action=action, outcome="denied" if outcome == "denied" else "success",
-        user_id=author.user_id, login_id=author.login_id, device=author.device,
-        address=author.address, record_id=record_id, version=version, detail=detail,
-    )  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from permissions.policy import Policy
 from server.accounts.authentication import Authenticator, Clock
+from server.audit.heads import AuditHeads
 from server.logs import Log
 from server.metrics import Metrics
 from server.ports import Rooms
@@ -26,3 +27,4 @@ class House:
     authenticator: Authenticator
     metrics: Metrics
     log: Log
+    heads: AuditHeads

@@ -1,6 +1,7 @@
 """The counters, gauges and histograms of one process, in a registry of their own.
 
-Labels are closed sets (routes, kinds, close codes); none carries a name, an id or a value. Label
+Labels are closed sets (routes, kinds, close codes), and the one hash of the audit trail's head;
+none carries a name, an id or a value. Label
 children that the hot path needs are bound once, here.
 """
 
@@ -24,8 +25,8 @@ class Metrics:
         def counter(name: str, meaning: str, *labels: str) -> Counter:
             return Counter(f"fieldchart_{name}", meaning, labels, registry=registry)
 
-        def gauge(name: str, meaning: str) -> Gauge:
-            return Gauge(f"fieldchart_{name}", meaning, registry=registry)
+        def gauge(name: str, meaning: str, *labels: str) -> Gauge:
+            return Gauge(f"fieldchart_{name}", meaning, labels, registry=registry)
 
         self.requests = counter(
             "http_requests", "HTTP requests answered.", "method", "route", "status"
@@ -63,6 +64,9 @@ class Metrics:
         self.slow_readers = counter("slow_readers_cut", "Connections closed with 4508.")
         self.closed = counter("connections_closed", "Connections we ended, by close code.", "code")
         self.audit_head = gauge("audit_head", "Sequence of the newest audit entry.")
+        self.audit_head_info = gauge(
+            "audit_head_info", "The newest audit entry: its hash, and its sequence.", "hash"
+        )
 
     def render(self) -> bytes:
         """The Prometheus text format, version 0.0.4."""

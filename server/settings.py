@@ -75,6 +75,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, _meta("level", "Least severe lines to log.", pattern="^(debug|info|warning|error)$")
     ] = "info"
 
+    # Auditing
+    audit_head_seconds: Annotated[
+        float, _meta("s", "How often the head of the audit trail is logged, if it moved.", ge=1)
+    ] = 300.0
+
     # Signing in
     argon2_memory_kib: Annotated[
         int, _meta("KiB", "Memory of one password hash (OWASP: 19 MiB).", ge=8192)

@@ -2,19 +2,20 @@
 
 hash = SHA-256(hash of the entry before ‖ JSON array of seq, instant in microseconds and the other
 columns, UTF-8, no spaces), so that an auditor can check it with any tool. seq starts at 1, without
-gaps. A changed, removed or reordered entry breaks the chain; entries cut off at the end do not.
+gaps. A changed, removed or reordered entry breaks the chain; entries cut off at the end do not: a
+head that was kept elsewhere shows those.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.columns import instant, micros
-from storage.tables import audit
+from storage.ports import AuditFilter
+from storage.tables import audit, records
 from storage.update_log import Break
 from sync.effects import EMPTY_HASH, AuditEntry
 
@@ -26,7 +27,10 @@ __all__ = [
     "entry_values",
     "first_break",
     "link",
+    "matches",
+    "missing_end",
     "read_audit",
+    "read_head",
 ]
 
 COLUMNS = tuple(column.name for column in audit.c)
@@ -72,8 +76,13 @@ def after(row: tuple[object, ...]) -> Chain:
     return seq, hash_
 
 
-def first_break(chain: Chain, rows: Iterable[tuple[object, ...]]) -> Break | None:
-    """The first of `rows` (seq first, hash last) that does not continue `chain`."""
+def first_break(
+    chain: Chain, rows: Iterable[tuple[object, ...]], kept: Mapping[int, bytes] | None = None
+) -> Break | None:
+    """The first of `rows` (seq first, hash last) that does not continue `chain`.
+
+    kept: heads (seq → hash) that were noted elsewhere; an entry must be the one that was noted.
+    """
     seq, previous = chain
     for row in rows:
         seq += 1
@@ -82,6 +91,20 @@ def first_break(chain: Chain, rows: Iterable[tuple[object, ...]]) -> Break | Non
         previous = _sha256(previous + _encode(row[:-1])).digest()
         if row[-1] != previous:
             return Break(position=seq, reason="an entry does not match its hash")
+        if kept and kept.get(seq, previous) != previous:
+            return Break(
+                position=seq, reason="the trail up to here is not the one whose head was kept"
+            )
+    return None
+
+
+def missing_end(chain: Chain, kept: Mapping[int, bytes]) -> Break | None:
+    """Whether a trail that ends in `chain` lacks what a head kept elsewhere stands for."""
+    if kept and max(kept) > chain[0]:
+        return Break(
+            position=chain[0] + 1,
+            reason=f"the end is cut off: the head kept elsewhere is entry {max(kept)}",
+        )
     return None
 
 
@@ -92,27 +115,55 @@ def _entry(row: RowMapping) -> tuple[int, AuditEntry]:
     return seq, AuditEntry(**values)
 
 
+def matches(wanted: AuditFilter, seq: int, entry: AuditEntry) -> bool:
+    """What `read_audit` filters in SQL but for profiles, for a store that has none."""
+    return (
+        (wanted.after == 0 or (seq < wanted.after if wanted.newest_first else seq > wanted.after))
+        and wanted.record_id in (None, entry.record_id)
+        and wanted.user_id in (None, entry.user_id)
+        and wanted.action in (None, entry.action)
+        and wanted.outcome in (None, entry.outcome)
+        and (wanted.since is None or entry.at >= wanted.since)
+        and (wanted.until is None or entry.at < wanted.until)
+    )
+
+
 async def read_audit(
-    connection: AsyncConnection,
-    *,
-    record_id: str | None,
-    user_id: str | None,
-    action: str | None,
-    since: datetime | None,
-    after: int,
-    limit: int,
+    connection: AsyncConnection, wanted: AuditFilter
 ) -> Sequence[tuple[int, AuditEntry]]:
-    """Entries with seq > after that match everything given, ascending by seq."""
-    wanted = select(*(audit.c[name] for name in COLUMNS[:-1])).where(audit.c.seq > after)
-    if record_id is not None:
-        wanted = wanted.where(audit.c.record_id == record_id)
-        if record_id:  # said again so that SQLite may use the partial index
-            wanted = wanted.where(audit.c.record_id != "")
-    if user_id is not None:
-        wanted = wanted.where(audit.c.user_id == user_id)
-    if action is not None:
-        wanted = wanted.where(audit.c.action == action)
-    if since is not None:
-        wanted = wanted.where(audit.c.at >= micros(since))
-    found = await connection.execute(wanted.order_by(audit.c.seq).limit(limit))
+    """One page of the entries that match everything given, by seq."""
+    query = select(*(audit.c[name] for name in COLUMNS[:-1]))
+    for column, value in (
+        (audit.c.record_id, wanted.record_id),
+        (audit.c.user_id, wanted.user_id),
+        (audit.c.action, wanted.action),
+        (audit.c.outcome, wanted.outcome),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.record_id:  # said again so that SQLite may use the partial index
+        query = query.where(audit.c.record_id != "")
+    if wanted.since is not None:
+        query = query.where(audit.c.at >= micros(wanted.since))
+    if wanted.until is not None:
+        query = query.where(audit.c.at < micros(wanted.until))
+    if wanted.profiles is not None:
+        of_profile = select(records.c.id).where(
+            records.c.id == audit.c.record_id, records.c.profile.in_(sorted(wanted.profiles))
+        )
+        query = query.where(exists(of_profile))
+    if wanted.after:
+        later = audit.c.seq < wanted.after if wanted.newest_first else audit.c.seq > wanted.after
+        query = query.where(later)
+    order = audit.c.seq.desc() if wanted.newest_first else audit.c.seq
+    found = await connection.execute(query.order_by(order).limit(wanted.limit))
     return [_entry(row) for row in found.mappings()]
+
+
+_HEAD = select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+
+
+async def read_head(connection: AsyncConnection) -> Chain:
+    """The newest entry's seq and hash; FIRST before there is one."""
+    found = (await connection.execute(_HEAD)).first()
+    return FIRST if found is None else (found[0], found[1])

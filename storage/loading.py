@@ -5,6 +5,7 @@ never a new one; a damaged snapshot is passed over for the older one or the log.
 """
 
 import sqlite3
+from collections.abc import Mapping
 
 from storage import audit as audit_trail
 from storage.errors import RecordNotFound, StoreCorrupt
@@ -25,6 +26,7 @@ _SNAPSHOTS = (
 )
 _ROW_HASH = "SELECT hash FROM updates WHERE record_id = ? AND version = ?"
 _AUDIT = f"SELECT {', '.join(audit_trail.COLUMNS)} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?"
+_AUDIT_START = "SELECT min(seq) FROM audit"
 
 
 def _head(connection: sqlite3.Connection, record_id: str) -> tuple[bytes, RecordHead]:
@@ -99,12 +101,19 @@ def _verify_snapshots(connection: sqlite3.Connection, record_id: str) -> Break |
     return None
 
 
-def verify_audit(connection: sqlite3.Connection) -> Break | None:
-    """The first audit entry that does not continue the chain, or None."""
+def verify_audit(connection: sqlite3.Connection, kept: Mapping[int, bytes]) -> Break | None:
+    """The first audit entry that does not continue the chain, or None.
+
+    kept: heads (seq → hash) that were noted elsewhere; without one an end that was cut off shows
+    nowhere.
+    """
+    (start,) = connection.execute(_AUDIT_START).fetchone()
+    if start is not None and start < 1:
+        return Break(position=start, reason="an entry stands before the first")
     chain = audit_trail.FIRST
     while rows := connection.execute(_AUDIT, (chain[0], _PAGE)).fetchall():
-        broken = audit_trail.first_break(chain, rows)
+        broken = audit_trail.first_break(chain, rows, kept)
         if broken is not None:
             return broken
         chain = audit_trail.after(rows[-1])
-    return None
+    return audit_trail.missing_end(chain, kept)

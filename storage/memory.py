@@ -1,6 +1,6 @@
 """A store in memory that behaves like the one on disk, for tests and the demo. Nothing survives."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -19,7 +19,7 @@ from storage.errors import (
     VersionConflict,
 )
 from storage.memory_announcements import MemoryAnnouncements
-from storage.ports import Login, RecordFilter, RecordHead, StoredRecord, User
+from storage.ports import AuditFilter, Login, RecordFilter, RecordHead, StoredRecord, User
 from storage.update_log import Break
 from sync.effects import EMPTY_HASH, AuditEntry, Commit, Conflict, Refusal, Snapshot, UpdateRow
 
@@ -189,6 +189,12 @@ class MemoryRecords:
         for record_id in sorted(self._records):
             yield record_id
 
+    def of_profiles(self, profiles: frozenset[str] | None) -> set[str] | None:
+        """The ids of the records of these profiles; None where any will do."""
+        if profiles is None:
+            return None
+        return {id for id, each in self._records.items() if each.head.facts.profile in profiles}
+
     async def next_number(self, prefix: str) -> str:
         self._trail.require_open()
         last = self._numbers[prefix] = self._numbers.get(prefix, 0) + 1
@@ -313,21 +319,31 @@ class MemoryStore:
         record_id: str | None = None,
         user_id: str | None = None,
         action: str | None = None,
+        outcome: str | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
+        profiles: frozenset[str] | None = None,
+        newest_first: bool = False,
         after: int = 0,
         limit: int = 100,
     ) -> Sequence[tuple[int, AuditEntry]]:
+        wanted = AuditFilter(
+            record_id=record_id, user_id=user_id, action=action, outcome=outcome, since=since,
+            until=until, profiles=profiles, newest_first=newest_first, after=after, limit=limit,
+        )  # fmt: skip
         self._trail.require_open()
+        of_profiles = self._records.of_profiles(profiles)
         found = [
             (seq, entry)
             for seq, entry in enumerate(self._trail.entries, 1)
-            if seq > after
-            and record_id in (None, entry.record_id)
-            and user_id in (None, entry.user_id)
-            and action in (None, entry.action)
-            and (since is None or entry.at >= since)
+            if audit_trail.matches(wanted, seq, entry)
+            and (of_profiles is None or entry.record_id in of_profiles)
         ]
-        return found[:limit]
+        return (found[::-1] if newest_first else found)[:limit]
+
+    async def audit_head(self) -> audit_trail.Chain:
+        self._trail.require_open()
+        return self._trail.chain
 
     async def verify_log(self, record_id: str) -> Break | None:
         """Where the record's log breaks first, or None. Raises RecordNotFound."""
@@ -335,9 +351,11 @@ class MemoryStore:
             EMPTY_HASH, 0, await self.records.rows(record_id, limit=2**62)
         )
 
-    async def verify_audit(self) -> Break | None:
-        """Where the audit trail breaks first, or None."""
-        return audit_trail.first_break(audit_trail.FIRST, self._trail.rows)
+    async def verify_audit(self, kept: Mapping[int, bytes] | None = None) -> Break | None:
+        """Where the audit trail breaks first, or None. kept: heads (seq → hash) noted elsewhere."""
+        kept = kept or {}
+        broken = audit_trail.first_break(audit_trail.FIRST, self._trail.rows, kept)
+        return broken or audit_trail.missing_end(self._trail.chain, kept)
 
     async def close(self) -> None:
         """Further calls raise StoreUnavailable. Idempotent."""

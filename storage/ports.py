@@ -22,6 +22,7 @@ from sync.effects import (
 
 __all__ = [
     "Announcements",
+    "AuditFilter",
     "Directory",
     "Hearer",
     "Login",
@@ -214,6 +215,25 @@ class Announcements(Protocol):
         """Forget the oldest that are older, at most `limit`, never the newest; how many."""
 
 
+class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which audit entries a listing wants; None means any.
+
+    since, until: half open. profiles: of records of these only. after: the seq of the last entry of
+    the page before, 0 for the first page; the order is that of seq, or the reverse.
+    """
+
+    record_id: str | None = None
+    user_id: str | None = None
+    action: str | None = None
+    outcome: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    profiles: frozenset[str] | None = None
+    newest_first: bool = False
+    after: int = 0
+    limit: int = 100
+
+
 class Store(Protocol):
     """One database."""
 
@@ -234,9 +254,17 @@ class Store(Protocol):
         record_id: str | None = None,
         user_id: str | None = None,
         action: str | None = None,
+        outcome: str | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
+        profiles: frozenset[str] | None = None,
+        newest_first: bool = False,
         after: int = 0,
         limit: int = 100,
-    ) -> Sequence[tuple[int, AuditEntry]]: ...
+    ) -> Sequence[tuple[int, AuditEntry]]:
+        """One page of the audit trail with each entry's seq; see AuditFilter."""
+
+    async def audit_head(self) -> tuple[int, bytes]:
+        """The seq and the hash of the newest audit entry; (0, zeros) before there is one."""
 
     async def close(self) -> None: ...

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from storage.engine import StoreSettings, hold, open_engine, wrapped
 from storage.errors import RecordNotFound, StoreUnavailable
 from storage.migrations import migrate
 from storage.ports import (
+    AuditFilter,
     Hearer,
     Login,
     RecordFilter,
@@ -273,21 +274,22 @@ class SqliteStore:
         record_id: str | None = None,
         user_id: str | None = None,
         action: str | None = None,
+        outcome: str | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
+        profiles: frozenset[str] | None = None,
+        newest_first: bool = False,
         after: int = 0,
         limit: int = 100,
     ) -> Sequence[tuple[int, AuditEntry]]:
-        return await self._database.readers.on_loop(
-            lambda on: audit_trail.read_audit(
-                on,
-                record_id=record_id,
-                user_id=user_id,
-                action=action,
-                since=since,
-                after=after,
-                limit=limit,
-            )
-        )
+        wanted = AuditFilter(
+            record_id=record_id, user_id=user_id, action=action, outcome=outcome, since=since,
+            until=until, profiles=profiles, newest_first=newest_first, after=after, limit=limit,
+        )  # fmt: skip
+        return await self._database.readers.on_loop(lambda on: audit_trail.read_audit(on, wanted))
+
+    async def audit_head(self) -> audit_trail.Chain:
+        return await self._database.readers.on_loop(audit_trail.read_head)
 
     async def verify_log(self, record_id: str) -> Break | None:
         """Where the record's log or a snapshot breaks first, or None. Raises RecordNotFound."""
@@ -295,9 +297,11 @@ class SqliteStore:
             lambda driver: loading.verify_log(driver, record_id)
         )
 
-    async def verify_audit(self) -> Break | None:
-        """Where the audit trail breaks first, or None."""
-        return await self._database.readers.in_thread(loading.verify_audit)
+    async def verify_audit(self, kept: Mapping[int, bytes] | None = None) -> Break | None:
+        """Where the audit trail breaks first, or None. kept: heads (seq → hash) noted elsewhere."""
+        return await self._database.readers.in_thread(
+            lambda driver: loading.verify_audit(driver, kept or {})
+        )
 
     async def backup(self, target: Path) -> None:
         """Copy the database to `target` as it stands now, beside all other work.

@@ -14,7 +14,9 @@ import msgspec
 __all__ = [
     "EMPTY_HASH",
     "Announcement",
+    "AuditAction",
     "AuditEntry",
+    "AuditOutcome",
     "Commit",
     "Conflict",
     "ConflictValue",
@@ -106,12 +108,25 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+AuditAction = Literal[
+    "create", "read", "open", "query", "update", "delete", "refuse", "conflict",
+    "login", "logout", "login_revoked", "login_expired", "logins_read",
+    "user_added", "user_disabled", "roles_changed", "password_changed",
+    "audit_read", "backup", "restore", "compact",
+]  # fmt: skip
+"""What the audit trail speaks of: a closed list. `server/audit/actions.py` says what each means;
+an action that is not in both does not pass the type checker or the tests."""
+
+AuditOutcome = Literal["success", "denied", "failure"]
+"""denied: the person may not do it. failure: it could not be done, for whatever other reason."""
+
+
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of the audit trail: identifiers and counts only, never names or clinical values."""
 
     at: datetime
-    action: str
-    outcome: Literal["success", "denied", "failure"]
+    action: AuditAction
+    outcome: AuditOutcome
     user_id: str
     login_id: str
     device: str

@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Literal
 
 import msgspec
 from starlette.types import Scope
@@ -31,7 +30,7 @@ from server.settings import Settings
 from storage.columns import folded
 from storage.errors import LoginNotFound, UserNotFound
 from storage.ports import Login, Store, User
-from sync.effects import AuditEntry
+from sync.effects import AuditAction, AuditEntry, AuditOutcome
 
 __all__ = ["Authenticator", "Clock", "token_hash_of"]
 
@@ -43,8 +42,6 @@ NOT_ALLOWED = 4403
 
 READS_PER_ROUND = 8
 """People whose log-ins one round re-reads; each costs half a millisecond of CPU."""
-
-Outcome = Literal["success", "denied", "failure"]
 
 
 def token_hash_of(token: str) -> bytes:
@@ -261,11 +258,11 @@ class Authenticator:
         await self._store.directory.revoke_login(known.login.id, self._clock())
         await self._audit("login_expired", "success", **_agent(known.principal))
 
-    async def _end_login(self, login_id: str, action: str, principal: Principal) -> None:
+    async def _end_login(self, login_id: str, action: AuditAction, principal: Principal) -> None:
         await self._store.directory.revoke_login(login_id, self._clock())
         self._known.forget(login_id)
         self._disconnect(login_id=login_id, code=SIGNED_OUT, reason="Signed out.")
-        await self._audit(action, "success", detail=login_id, **_agent(principal))
+        await self._audit(action, "success", detail=f"login={login_id}", **_agent(principal))
 
     def _forget_user(self, user_id: str, code: int, reason: str) -> None:
         self._known.forget_user(user_id)
@@ -283,7 +280,7 @@ class Authenticator:
                 "sockets cut", count=cut, close_code=code, login_id=login_id, user_id=user_id
             )
 
-    async def _audit(self, action: str, outcome: Outcome, **what: str) -> None:
+    async def _audit(self, action: AuditAction, outcome: AuditOutcome, **what: str) -> None:
         """Of an unknown user name nothing is kept: it may be a password."""
         entry = AuditEntry(
             at=self._clock(),

@@ -1,6 +1,7 @@
 """What `inspect`, `verify` and `compact` do: rooms replayed from the store, outside any server."""
 
 import json
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.table import Table
@@ -30,19 +31,23 @@ async def read_room(
 
 
 async def verify_all(
-    store: SqliteStore, settings: Settings, address: str | None
+    store: SqliteStore,
+    settings: Settings,
+    address: str | None,
+    kept_heads: Mapping[int, bytes] | None = None,
 ) -> tuple[list[str], int]:
     """Lines that say where something breaks, and how many records were checked.
 
     Of each record: its hash chain, its replay, and that the snapshot shows what the rows show.
+    kept_heads: heads of the audit trail (seq → hash) that were noted elsewhere.
     """
     policies = load_policies(settings.profiles)
     breaks: list[str] = []
     record_ids = await _record_ids(store, address)
     for record_id in record_ids:
         breaks += await _verify_record(store, policies, record_id)
-    if address is None:
-        broken = await store.verify_audit()
+    if address is None or kept_heads:
+        broken = await store.verify_audit(kept_heads)
         if broken is not None:
             breaks.append(f"audit: entry {broken.position}: {broken.reason}")
     return breaks, len(record_ids)

@@ -12,8 +12,9 @@ from server.commands.errors import CommandError
 if TYPE_CHECKING:
     from server.settings import Settings
     from storage import SqliteStore
+    from sync.effects import AuditAction, AuditEntry
 
-__all__ = ["Data", "audit_command", "now", "settings_for", "with_store"]
+__all__ = ["Data", "audit_command", "command_entry", "now", "settings_for", "with_store"]
 
 T = TypeVar("T")
 
@@ -65,12 +66,20 @@ def with_store(
     return asyncio.run(opened())
 
 
-async def audit_command(store: "SqliteStore", action: str, detail: str = "") -> None:
+async def audit_command(
+    store: "SqliteStore", action: "AuditAction", detail: str = "", record_id: str = ""
+) -> None:
     """Audit what an operator did from the command line, by ids."""
+    await store.append_audit([command_entry(action, detail, record_id)])
+
+
+def command_entry(action: "AuditAction", detail: str = "", record_id: str = "") -> "AuditEntry":
+    """What an operator did: the log-in is the number of their account on this machine."""
+    import os
+
     from sync.effects import AuditEntry
 
-    entry = AuditEntry(
-        at=now(), action=action, outcome="success", user_id="", login_id="", device="command",
-        address="", detail=detail,
+    return AuditEntry(
+        at=now(), action=action, outcome="success", user_id="", login_id=f"uid:{os.getuid()}",
+        device="command", address="", record_id=record_id, detail=detail,
     )  # fmt: skip
-    await store.append_audit([entry])

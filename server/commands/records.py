@@ -1,5 +1,6 @@
 """`fieldchart inspect, verify, compact, backup, restore`: the database from the command line."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,25 +39,47 @@ def inspect(
         print_record(room, head, as_json=as_json)
 
 
-def verify(record: MaybeRecord = None, data: Data = None) -> None:
+def verify(
+    record: MaybeRecord = None,
+    audit_head: Annotated[
+        list[str] | None,
+        typer.Option(help="A head of the audit trail that was kept, SEQ:HASH; repeatable."),
+    ] = None,
+    data: Data = None,
+) -> None:
     """Replay logs against snapshots and check the audit chain; exit 1 where something breaks."""
     from server.commands.inspection import verify_all
 
+    kept = dict(_head(text) for text in audit_head or ())
     breaks, count = with_store(
-        data, lambda store, settings: verify_all(store, settings, record), read_only=True
+        data, lambda store, settings: verify_all(store, settings, record, kept), read_only=True
     )
     for line in breaks:
         typer.echo(line, err=True)
     if breaks:
         raise typer.Exit(1)
-    typer.echo(f"ok: {count} records" + ("" if record else " and the audit chain"))
+    with_audit = " and the audit chain" if kept or not record else ""
+    typer.echo(f"ok: {count} records{with_audit}")
+
+
+def _head(text: str) -> tuple[int, bytes]:
+    """A kept head of the audit trail: what the log line and `/metrics` show as seq and hash."""
+    seq, _, digest = text.partition(":")
+    if not re.fullmatch("[1-9][0-9]{0,17}", seq) or not re.fullmatch("[0-9a-f]{64}", digest):
+        raise CommandError(f"--audit-head {text!r}: a head is SEQ:HASH, the hash 64 hex digits")
+    return int(seq), bytes.fromhex(digest)
 
 
 def compact(record: MaybeRecord = None, data: Data = None) -> None:
     """Store a fresh snapshot of each record, so that it opens without replaying its log."""
     from server.commands.inspection import compact_all
 
-    count = with_store(data, lambda store, settings: compact_all(store, settings, record))
+    async def run(store: "SqliteStore", settings: "Settings") -> int:
+        count = await compact_all(store, settings, record)
+        await audit_command(store, "compact", f"records={count}")
+        return count
+
+    count = with_store(data, run)
     typer.echo(f"compacted {count} records")
 
 
@@ -84,7 +107,9 @@ def restore(
     path = settings_for(data).database
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     restored = restore_database(file, path)
-    with_store(data, lambda store, settings: audit_command(store, "restore", str(restored.records)))
+    with_store(
+        data, lambda store, settings: audit_command(store, "restore", f"records={restored.records}")
+    )
     typer.echo(f"restored {restored.records} records; clients start afresh and keep their edits")
     if not restored.carried and path.with_name(path.name + ".replaced").exists():
         typer.echo(

@@ -55,7 +55,7 @@ def add_user(
             created_at=now(),
         )
         await store.directory.add_user(user)
-        await audit_command(store, "user_added", user.id)
+        await audit_command(store, "user_added", f"user={user.id} roles={','.join(sorted(role))}")
         return user.id
 
     user_id = with_store(data, run, create=True)
@@ -110,7 +110,7 @@ def disable_user(name: Name, data: Data = None) -> None:
         user = await _user(store, name)
         await store.directory.update_user(msgspec.structs.replace(user, disabled=True))
         await _sign_out_everywhere(store, user)
-        await audit_command(store, "user_disabled", user.id)
+        await audit_command(store, "user_disabled", f"user={user.id}")
 
     with_store(data, run)
     typer.echo(f"disabled {name}")
@@ -126,7 +126,9 @@ def change_roles(name: Name, role: Roles, data: Data = None) -> None:
         _check_roles(role, settings)
         user = await _user(store, name)
         await store.directory.update_user(msgspec.structs.replace(user, roles=frozenset(role)))
-        await audit_command(store, "roles_changed", user.id)
+        await audit_command(
+            store, "roles_changed", f"user={user.id} roles={','.join(sorted(role))}"
+        )
 
     with_store(data, run)
     typer.echo(f"{name} has {', '.join(sorted(role))}")
@@ -146,7 +148,7 @@ def change_password(name: Name, password_stdin: FromStdin = False, data: Data = 
         hashed = Passwords(settings).hash(password)
         await store.directory.update_user(msgspec.structs.replace(user, password_hash=hashed))
         await _sign_out_everywhere(store, user)
-        await audit_command(store, "password_changed", user.id)
+        await audit_command(store, "password_changed", f"user={user.id}")
 
     with_store(data, run)
     typer.echo(f"changed the password of {name}")

@@ -52,6 +52,7 @@ async def read_readiness(call: Call[None, Empty]) -> Answer:
 
 async def read_metrics(call: Call[None, Empty]) -> Answer:
     """Counters, gauges and histograms for Prometheus."""
+    await call.house.heads.measure()
     return Answer(value=call.house.metrics.render(), media_type=PROMETHEUS)
 
 

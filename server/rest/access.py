@@ -3,17 +3,17 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from permissions.model import Principal, RecordState
 from permissions.policy import Policy
-from server.errors import NotAllowed
+from server.audit.entries import entry_for
 from server.house import House
 from server.rest.endpoint import Call
 from storage.ports import RecordHead
-from sync.effects import AuditEntry
+from sync.effects import AuditAction
 
-__all__ = ["Seen", "audit_read", "may_open", "opened_profiles", "own_profiles"]
+__all__ = ["Seen", "audit_call", "audit_read", "may_open", "opened_profiles", "own_profiles"]
 
 
 @dataclass(slots=True)
@@ -49,35 +49,24 @@ def may_open(policy: Policy, principal: Principal, head: RecordHead) -> bool:
 
 
 @asynccontextmanager
-async def audit_read(call: Call[Any, Any], record_id: str, detail: str = "") -> AsyncIterator[Seen]:
-    """Audit a reading before anything of it leaves; a denied one is audited too."""
+async def audit_read(
+    call: Call[Any, Any], record_id: str, detail: str = "", *, action: AuditAction = "read"
+) -> AsyncIterator[Seen]:
+    """Audit a reading before anything of it leaves; one that fails, `Resource` audits."""
     seen = Seen()
-    try:
-        yield seen
-    except NotAllowed:
-        await _audit(call, record_id, seen, "denied", detail)
-        raise
-    await _audit(call, record_id, seen, "success", detail)
+    yield seen
+    await audit_call(call, action, record_id, seen.version, detail)
 
 
-async def _audit(
+async def audit_call(
     call: Call[Any, Any],
-    record_id: str,
-    seen: Seen,
-    outcome: Literal["success", "denied"],
-    detail: str,
+    action: AuditAction,
+    record_id: str = "",
+    version: int = 0,
+    detail: str = "",
 ) -> None:
-    who = call.principal
-    entry = AuditEntry(
-        at=call.house.clock(),
-        action="read",
-        outcome=outcome,
-        user_id=who.user_id,
-        login_id=who.login_id,
-        device=who.device,
-        address=who.address,
-        record_id=record_id,
-        version=seen.version,
-        detail=detail,
+    """Audit what a call has done, with who, from where and when."""
+    entry = entry_for(
+        call.principal, action, "success", call.house.clock(), record_id, version, detail
     )
     await call.house.store.append_audit([entry])

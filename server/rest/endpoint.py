@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from permissions.model import Principal, Rule
 from server import errors
 from server.accounts.credentials import check_origin, credentials_from
+from server.audit.calls import audit_unsuccessful_call
 from server.house import House
 from server.problems import (
     MEDIA_TYPE,
@@ -24,6 +25,7 @@ from server.problems import (
     report_incident,
     violation_of_decoding,
 )
+from sync.effects import AuditAction
 
 __all__ = ["Answer", "Call", "Empty", "Endpoint", "Resource", "resources_of"]
 
@@ -82,7 +84,8 @@ class Endpoint:
     """One call: what it takes, what it gives, who answers it.
 
     body, query, answer: types that msgspec decodes and describes. public: works without log-in.
-    statuses: the problems a caller must expect besides 401 and 500.
+    statuses: the problems a caller must expect besides 401 and 500. audit: what the trail calls a
+    call that was denied or failed; by default what its method does.
     """
 
     method: str
@@ -97,6 +100,7 @@ class Endpoint:
     media_type: str = JSON
     request_headers: Sequence[str] = ()
     statuses: Sequence[int] = ()
+    audit: AuditAction | None = None
 
 
 class Resource:
@@ -135,15 +139,23 @@ class Resource:
             check_origin(scope, credentials_from(scope), self._house.settings.allowed_origins)
         else:
             caller = await self._house.authenticator.authenticate(scope)
-        call = Call(
-            house=self._house,
-            scope=scope,
-            caller=caller,
-            path=scope.get("path_params", {}),
-            query=_decode_query(scope, endpoint.query),
-            body=await self._body(endpoint, scope, receive),
-        )
-        return await endpoint.handle(call)
+        path = scope.get("path_params", {})
+        try:
+            call = Call(
+                house=self._house,
+                scope=scope,
+                caller=caller,
+                path=path,
+                query=_decode_query(scope, endpoint.query),
+                body=await self._body(endpoint, scope, receive),
+            )
+            return await endpoint.handle(call)
+        except _Disconnected:
+            raise
+        except Exception as error:  # whatever it is, who tried stands in the trail
+            if caller is not None:
+                await audit_unsuccessful_call(self._house, endpoint, caller, path, error)
+            raise
 
     async def _body(self, endpoint: Endpoint, scope: Scope, receive: Receive) -> Any:
         if endpoint.body is None:

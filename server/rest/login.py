@@ -7,6 +7,7 @@ import msgspec
 
 from permissions.model import Principal
 from server.accounts.credentials import address_of, clear_cookie, session_cookie
+from server.rest.access import audit_call
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
 from server.rest.shapes import Instant, Listing, instant
 from storage.errors import LoginNotFound
@@ -97,6 +98,7 @@ async def read_me(call: Call[None, Empty]) -> Answer:
 
 async def list_logins(call: Call[None, Empty]) -> Answer:
     """The caller's devices that are signed in, the last used first."""
+    await audit_call(call, "logins_read")
     now = call.house.clock()
     logins = await call.house.store.directory.logins(call.principal.user_id)
     live = [login for login in logins if login.revoked_at is None and login.expires_at > now]
@@ -142,15 +144,15 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="POST", path="/api/logout", summary="Sign out", handle=log_out,
-        status=204, statuses=(403,),
+        status=204, statuses=(403,), audit="logout",
     ),
     Endpoint(method="GET", path="/api/me", summary="Who am I", handle=read_me, answer=Me),
     Endpoint(
         method="GET", path="/api/logins", summary="My signed-in devices", handle=list_logins,
-        answer=Listing[Device],
+        answer=Listing[Device], audit="logins_read",
     ),
     Endpoint(
         method="DELETE", path="/api/logins/{id}", summary="Sign a device out", handle=revoke_login,
-        status=204, statuses=(403, 404),
+        status=204, statuses=(403, 404), audit="login_revoked",
     ),
 )  # fmt: skip

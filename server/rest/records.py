@@ -12,7 +12,7 @@ from permissions.model import Rule
 from server.errors import MalformedRequest, NotAllowed, PreconditionRequired
 from server.ports import Json, NewRecord, RecordView
 from server.problems import invalid
-from server.rest.access import audit_read, may_open, opened_profiles
+from server.rest.access import audit_call, audit_read, may_open, opened_profiles
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
 from server.rest.shapes import (
     Cursor,
@@ -131,6 +131,7 @@ async def list_records(call: Call[None, BoardQuery]) -> Answer:
         if len(page) <= query.limit:
             break
         after = page[-1].id
+    await audit_call(call, "query", detail=_asked(query))
     rows = [_row(head) for head in heads[: query.limit]]
     more = len(heads) > query.limit
     return Answer(value=Listing(rows, cursor_after(rows[-1].id) if more else None))
@@ -193,6 +194,13 @@ def _check_filters(call: Call[None, BoardQuery], query: BoardQuery) -> None:
         raise invalid("step", Rule.UNKNOWN_FIELD, "No profile has such a step.")
 
 
+def _asked(query: BoardQuery) -> str:
+    """What was asked for, without the text that was searched: that is a name."""
+    asked = {"profile": query.profile, "step": query.step, "status": query.status}
+    asked |= {"assigned": query.assigned, "q": "given" if query.q else None}
+    return " ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
+
+
 def _row(head: RecordHead) -> BoardRow:
     facts = head.facts
     return BoardRow(
@@ -218,7 +226,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/api/records", summary="The queue board", handle=list_records,
-        query=BoardQuery, answer=Listing[BoardRow], statuses=(403, 422),
+        audit="query", query=BoardQuery, answer=Listing[BoardRow], statuses=(403, 422),
     ),
     Endpoint(
         method="GET", path="/api/records/{id}", summary="Read a record by id or number",

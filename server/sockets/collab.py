@@ -28,7 +28,7 @@ from server.live_room import LiveRoom
 from server.problems import close_code_of, problem_of, report_incident
 from server.rooms import RoomHost
 from server.sockets.connection import FINAL_CODES, Connection
-from server.sockets.websocket import AsgiTransport, FrameReader, audit_opening, budgets_of
+from server.sockets.websocket import AsgiTransport, FrameReader, budgets_of, opening
 from sync.errors import FrameTooLarge, MalformedFrame
 from sync.session import Session
 from sync.varint import read_bytes, read_string, read_varuint, varuint
@@ -208,10 +208,8 @@ class CollabSocket:
         house = self._house
         try:
             principal = await self._principal(token)
-            record_id = await house.store.records.resolve(_record_of(document.name))
-            async with self._rooms.opened(record_id) as room:
-                self._rooms.check_join(room, principal)
-                await audit_opening(house, principal, record_id)
+            address = _record_of(document.name)
+            async with opening(house, self._rooms, principal, address) as room:
                 with house.authenticator.connected(principal):
                     await self._stay(document, principal, room)
         except Exception as error:  # the outermost task of one document: it ends that one alone

@@ -8,6 +8,8 @@ accepting.
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -16,16 +18,18 @@ from ulid import ULID
 
 from permissions.model import Principal
 from server.accounts.credentials import subprotocol_from
+from server.audit.entries import entry_for
+from server.errors import NotAllowed
 from server.house import House
 from server.inbox import Arrived, SyncAsked
 from server.live_room import LiveRoom
-from server.problems import close_code_of, problem_of, report_incident
+from server.problems import close_code_of, kind_of, problem_of, report_incident
 from server.rooms import RoomHost
 from server.settings import Settings
 from server.sockets.connection import Connection, Peer
 from server.sockets.framing import Sink, WriteFrame, frame_socket
 from sync.bounds import Bounds
-from sync.effects import AuditEntry
+from sync.effects import AuditOutcome
 from sync.errors import FrameTooLarge, MalformedFrame
 from sync.session import Budgets, Session
 from sync.wire import (
@@ -44,8 +48,8 @@ __all__ = [
     "AsgiTransport",
     "FrameReader",
     "SyncEndpoint",
-    "audit_opening",
     "budgets_of",
+    "opening",
     "serve_room",
 ]
 
@@ -105,10 +109,8 @@ class SyncEndpoint:
         house = self._house
         try:
             principal = await house.authenticator.authenticate(scope)
-            record_id = await house.store.records.resolve(scope["path_params"]["record_id"])
-            async with self._rooms.opened(record_id) as room:
-                self._rooms.check_join(room, principal)
-                await audit_opening(house, principal, record_id)
+            address = scope["path_params"]["record_id"]
+            async with opening(house, self._rooms, principal, address) as room:
                 connection = Connection(
                     str(ULID()), principal, transport, Session(self._budgets, time.monotonic()),
                     house.settings, speaks_extension=subprotocol == EXTENSION,
@@ -182,22 +184,32 @@ def _is_gone(error: Exception) -> bool:
     return isinstance(error, OSError) or type(error).__name__ == "ClientDisconnected"
 
 
-async def audit_opening(house: House, principal: Principal, record_id: str) -> None:
-    """Record that somebody opened a record, before they see any of it."""
-    await house.store.append_audit(
-        [
-            AuditEntry(
-                at=house.clock(),
-                action="open",
-                outcome="success",
-                user_id=principal.user_id,
-                login_id=principal.login_id,
-                device=principal.device,
-                address=principal.address,
-                record_id=record_id,
-            )
-        ]
-    )
+@asynccontextmanager
+async def opening(
+    house: House, rooms: RoomHost, principal: Principal, address: str
+) -> AsyncIterator[LiveRoom]:
+    """The room of the record that somebody opens: audited before they see any of it, and also when
+    they may not or cannot.
+
+    Raises NotAllowed, RecordNotFound, RecordUnreadable, storage errors.
+    """
+    record_id = ""
+
+    async def audit(outcome: AuditOutcome, detail: str = "") -> None:
+        entry = entry_for(principal, "open", outcome, house.clock(), record_id, detail=detail)
+        await house.store.append_audit([entry])
+
+    async with AsyncExitStack() as held:
+        try:
+            record_id = await house.store.records.resolve(address)
+            room = await held.enter_async_context(rooms.opened(record_id))
+            rooms.check_join(room, principal)
+        except Exception as error:
+            outcome: AuditOutcome = "denied" if isinstance(error, NotAllowed) else "failure"
+            await audit(outcome, kind_of(error).slug)
+            raise
+        await audit("success")
+        yield room
 
 
 class FrameReader:

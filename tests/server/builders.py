@@ -14,6 +14,7 @@ from permissions.model import Operation, Principal, RecordState, Rule
 from permissions.policy import Policy
 from server.accounts.authentication import Authenticator
 from server.application import build_application
+from server.audit.heads import AuditHeads
 from server.errors import EditRefused, FieldViolation, NotAllowed, VersionMismatch
 from server.house import House
 from server.logs import configure_logs
@@ -225,6 +226,7 @@ async def open_bench(settings: Settings = FAST) -> AsyncIterator[Bench]:
     house = House(
         settings=settings, store=store, rooms=rooms, policies=POLICIES, clock=clock,
         authenticator=Authenticator(settings, store, clock, metrics, log), metrics=metrics, log=log,
+        heads=AuditHeads(store, settings.audit_head_seconds, metrics, log),
     )  # fmt: skip
     transport = httpx.ASGITransport(build_application(house))
     async with httpx.AsyncClient(transport=transport, base_url=BASE) as http:

@@ -227,7 +227,7 @@ async def test_logging_out_ends_the_token_and_cuts_its_sockets_at_once(bench: Be
     assert bench.rooms.disconnected == [(who.login_id, None, 4401)]
     with pytest.raises(NotSignedIn):
         await principal(bench, token)
-    assert [e.detail for e in await bench.audited("logout")] == [who.login_id]
+    assert [e.detail for e in await bench.audited("logout")] == [f"login={who.login_id}"]
 
 
 async def test_a_device_is_revoked_by_its_owner_or_an_admin_only(bench: Bench) -> None:

@@ -1,9 +1,12 @@
 """The command line: one clear line for what goes wrong, and commands beside a running server."""
 
 import json
+import os
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -202,3 +205,55 @@ def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     ).stdout.split()
 
     assert not {"sqlalchemy", "pycrdt", "starlette", "uvicorn", "alembic"} & set(loaded)
+
+
+def head_of(data: Path) -> str:
+    with closing(sqlite3.connect(data / "fieldchart.sqlite3")) as database:
+        seq, digest = database.execute(
+            "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+    return f"{seq}:{digest.hex()}"
+
+
+def test_verify_holds_the_trail_against_heads_that_were_kept_elsewhere(data: Path) -> None:
+    add("amina")
+    first = head_of(data)
+    add("bakari")
+    second = head_of(data)
+
+    good = run("verify", "--audit-head", first, "--audit-head", second)
+    with closing(sqlite3.connect(data / "fieldchart.sqlite3")) as database:
+        database.execute("DROP TRIGGER audit_no_delete")
+        database.execute("DELETE FROM audit WHERE seq = 2")
+        database.commit()
+    without = run("verify")
+    cut_off = run("verify", "--audit-head", second)
+    nonsense = run("verify", "--audit-head", "last week")
+
+    assert (good.exit_code, without.exit_code) == (0, 0)
+    assert cut_off.exit_code == 1
+    assert "audit: entry 2: the end is cut off" in cut_off.stderr
+    assert nonsense.exit_code == 1
+    assert "a head is SEQ:HASH" in nonsense.stderr
+
+
+def test_what_an_operator_does_is_audited_with_the_account_of_the_machine(data: Path) -> None:
+    add("amina")
+    run("user", "roles", "amina", "--role", "cashier")
+    run("user", "password", "amina", "--password-stdin", stdin="another one\n")
+    run("user", "disable", "amina")
+    run("compact")
+    run("backup", str(data / "copy"))
+    run("restore", str(data / "copy"))
+
+    with closing(sqlite3.connect(data / "fieldchart.sqlite3")) as database:
+        rows = database.execute(
+            "SELECT action, login_id, detail FROM audit ORDER BY seq"
+        ).fetchall()
+    ids = {row[2].split()[0] for row in rows[:4]}
+    assert [row[0] for row in rows] == [
+        "user_added", "roles_changed", "password_changed", "user_disabled", "compact", "restore",
+    ]  # fmt: skip
+    assert len(ids) == 1
+    assert rows[1][2].endswith("roles=cashier")
+    assert {row[1] for row in rows} == {f"uid:{os.getuid()}"}

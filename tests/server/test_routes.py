@@ -35,6 +35,7 @@ CALLS: Calls = [
     ("POST", "/api/records/{id}/entries/safety", SAFETY, {}, "cashier", "nurse", 403, 201),
     ("GET", "/api/records/{id}/refusals", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/records/{id}/conflicts", None, {}, "doctor", "nurse", 403, 200),
+    ("GET", "/api/audit", None, {}, "nurse", "supervisor", 403, 200),
 ]  # fmt: skip
 
 
@@ -326,7 +327,7 @@ async def test_reading_is_audited_and_so_is_a_denied_reading(bench: Bench) -> No
     assert [(e.outcome, e.detail, e.version) for e in entries] == [
         ("success", "", 1),
         ("success", "conflicts", 1),
-        ("denied", "", 0),
+        ("denied", "GET /api/records/{id} 403 not-allowed", 0),
     ]
     assert {entry.record_id for entry in entries} == {record.id}
 

@@ -175,6 +175,81 @@ async def test_a_changed_audit_trail_is_found_at_its_first_broken_link(
     assert broken.position == seq
 
 
+async def test_entries_in_another_order_are_found(sqlite, tmp_path):
+    await sqlite.append_audit([entry(user_id=f"u{n}") for n in range(5)])
+    tamper(
+        tmp_path / "store.db",
+        "UPDATE audit SET seq = 100 WHERE seq = 2",
+        "UPDATE audit SET seq = 2 WHERE seq = 3",
+        "UPDATE audit SET seq = 3 WHERE seq = 100",
+    )
+
+    broken = await sqlite.verify_audit()
+
+    assert (broken.position, broken.reason) == (2, "an entry does not match its hash")
+
+
+async def test_a_flipped_byte_in_the_file_is_found_or_the_file_is_refused(sqlite, tmp_path):
+    await sqlite.append_audit([entry(user_id=f"user-number-{n:03}") for n in range(50)])
+    await sqlite.close()
+    path = tmp_path / "store.db"
+    content = bytearray(path.read_bytes())
+    content[content.index(b"user-number-017") + 3] ^= 1
+    path.write_bytes(bytes(content))
+
+    damaged = await SqliteStore.open(path)
+    broken = await damaged.verify_audit()
+    await damaged.close()
+
+    assert (broken.position, broken.reason) == (18, "an entry does not match its hash")
+
+
+async def test_an_entry_smuggled_in_before_the_first_is_found(sqlite, tmp_path):
+    await sqlite.append_audit([entry()])
+    tamper(
+        tmp_path / "store.db",
+        "INSERT INTO audit SELECT 0, at, action, outcome, user_id, login_id, device, address,"
+        " record_id, version, detail, hash FROM audit",
+    )
+
+    assert (await sqlite.verify_audit()).position == 0
+
+
+async def test_an_end_that_was_cut_off_shows_against_a_head_that_was_kept_elsewhere(
+    sqlite, tmp_path
+):
+    await sqlite.append_audit([entry(user_id=f"u{n}") for n in range(5)])
+    kept = await sqlite.audit_head()
+    assert await sqlite.verify_audit(dict([kept])) is None
+    tamper(tmp_path / "store.db", "DELETE FROM audit WHERE seq > 3")
+
+    unnoticed = await sqlite.verify_audit()
+    broken = await sqlite.verify_audit(dict([kept]))
+
+    assert unnoticed is None
+    assert (broken.position, broken.reason) == (
+        4, "the end is cut off: the head kept elsewhere is entry 5",
+    )  # fmt: skip
+
+
+async def test_a_trail_written_anew_shows_against_a_head_that_was_kept_elsewhere(sqlite, tmp_path):
+    """Who can write the file can also compute hashes; not those that somebody has kept."""
+    await sqlite.append_audit([entry(user_id=f"u{n}") for n in range(5)])
+    kept = await sqlite.audit_head()
+    tamper(tmp_path / "store.db", "DELETE FROM audit WHERE seq > 2")
+    await sqlite.close()
+    forged = await SqliteStore.open(tmp_path / "store.db")
+    await forged.append_audit([entry(user_id="forged") for _ in range(9)])
+
+    unnoticed = await forged.verify_audit()
+    broken = await forged.verify_audit(dict([kept]))
+    await forged.close()
+
+    assert unnoticed is None
+    assert broken.position == 5
+    assert "the one whose head was kept" in broken.reason
+
+
 @pytest.mark.parametrize("table", ["updates", "audit"])
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET version = 9"])
 async def test_log_and_audit_rows_are_neither_changed_nor_removed(

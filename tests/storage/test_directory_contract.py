@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from storage import LoginNotFound, UserExists, UserNotFound
-from tests.storage.builders import NOW, created, entry, login, user
+from tests.storage.builders import NOW, created, entry, facts, login, user
 
 
 async def test_a_user_is_found_by_id_and_by_name_without_case(store):
@@ -103,3 +103,34 @@ async def test_the_audit_trail_is_filtered_and_paged_by_sequence(store):
     assert await seqs(action="read") == [2, 4]
     assert await seqs(since=NOW) == [1, 3, 4]
     assert (await store.audit(action="login"))[0][1] == entry("", action="login", user_id="u2")
+
+
+async def test_the_audit_trail_is_filtered_by_outcome_time_and_profile_and_read_backwards(store):
+    await created(store, "R1")
+    await created(store, "R2", facts=facts(profile="other"))
+    await store.append_audit([msgspec.structs.replace(entry("R2"), outcome="denied")])
+    await store.append_audit([entry("", at=NOW + timedelta(hours=1))])
+
+    async def seqs(**wanted):
+        return [seq for seq, _ in await store.audit(**wanted)]
+
+    assert await seqs(outcome="denied") == [3]
+    assert await seqs(until=NOW) == []
+    assert await seqs(since=NOW, until=NOW + timedelta(hours=1)) == [1, 2, 3]
+    assert await seqs(profiles=frozenset({"other"})) == [2, 3]
+    assert await seqs(profiles=frozenset({"example", "other"})) == [1, 2, 3]
+    assert await seqs(profiles=frozenset()) == []
+    assert await seqs(newest_first=True, limit=2) == [4, 3]
+    assert await seqs(newest_first=True, after=3) == [2, 1]
+
+
+async def test_the_head_of_the_trail_is_its_newest_entry(store):
+    assert await store.audit_head() == (0, bytes(32))
+
+    await store.append_audit([entry(), entry()])
+    seq, digest = await store.audit_head()
+
+    assert seq == 2
+    assert await store.verify_audit({2: digest}) is None
+    assert (await store.verify_audit({1: digest})).position == 1
+    assert (await store.verify_audit({3: digest})).position == 3

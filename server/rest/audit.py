@@ -1,0 +1,200 @@
+"""The audit trail: who did what, when and from where, for supervisors and administrators.
+
+A supervisor sees what happened to the records of their profiles, an administrator everything. The
+trail holds ids; the names of people are looked up for the answer. Reading it is audited.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from permissions.model import Principal, Rule
+from server.audit.actions import ACTIONS
+from server.errors import NotAllowed
+from server.house import House
+from server.problems import invalid
+from server.rest.access import audit_call
+from server.rest.endpoint import Answer, Call, Endpoint
+from server.rest.shapes import (
+    Cursor,
+    Instant,
+    Listing,
+    People,
+    Person,
+    cursor_after,
+    id_after,
+    instant,
+    record_id_of,
+)
+from storage.errors import RecordNotFound, UserNotFound
+from storage.ports import AuditFilter, Store
+from sync.effects import AuditAction, AuditEntry, AuditOutcome
+
+__all__ = ["ENDPOINTS", "AuditSelection", "asked_for", "audited_profiles", "filter_of"]
+
+PAGE_LIMIT = 200
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+_Time = Annotated[datetime, msgspec.Meta(tz=True, description="ISO 8601 with its zone.")]
+
+
+class AuditSelection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which entries. record: id or number; user: id or user name; since ≤ time < until."""
+
+    record: _Name | None = None
+    user: _Name | None = None
+    action: AuditAction | None = None
+    outcome: AuditOutcome | None = None
+    since: _Time | None = None
+    until: _Time | None = None
+
+
+class AuditQuery(AuditSelection, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which page of which entries."""
+
+    order: Literal["newest", "oldest"] = "newest"
+    limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_LIMIT)] = 50
+    cursor: Cursor | None = None
+
+
+class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry. id: its place in the chain. user: nobody for what the server or a command did."""
+
+    id: str
+    at: Instant
+    action: str
+    meaning: str
+    outcome: str
+    user: Person | None
+    login_id: str
+    device: str
+    address: str
+    record_id: str
+    version: int
+    detail: str
+
+
+async def list_audit(call: Call[None, AuditQuery]) -> Answer:
+    """The audit trail of the caller's profiles (an administrator's: all of it), newest first."""
+    query = call.query
+    profiles = audited_profiles(call.house, call.principal)
+    wanted = await filter_of(call.house.store, query, profiles)
+    found = await call.house.store.audit(
+        **_named(wanted),
+        newest_first=query.order == "newest",
+        after=_seq_of(query.cursor),
+        limit=query.limit + 1,
+    )
+    await audit_call(call, "audit_read", wanted.record_id or "", detail=asked_for(wanted))
+    people = await People.read(call.house.store)
+    page = found[: query.limit]
+    more = cursor_after(str(page[-1][0])) if len(found) > query.limit else None
+    return Answer(value=Listing([_line(seq, entry, people) for seq, entry in page], more))
+
+
+def audited_profiles(house: House, who: Principal) -> frozenset[str] | None:
+    """The profiles of whose records this person may read the trail; None is everything.
+
+    Raises NotAllowed.
+    """
+    if "admin" in who.roles:
+        return None
+    profiles = frozenset(
+        name for name, policy in house.policies.items() if policy.may(who, "see_dashboard").allowed
+    )
+    if not profiles:
+        raise NotAllowed("Only supervisors and administrators read the audit trail.")
+    return profiles
+
+
+async def filter_of(
+    store: Store, wanted: AuditSelection, profiles: frozenset[str] | None
+) -> AuditFilter:
+    """The selection with its record and person found. Raises InvalidRequest with the field."""
+    since, until = _utc("since", wanted.since), _utc("until", wanted.until)
+    if since is not None and until is not None and since >= until:
+        raise invalid("until", Rule.RANGE, "This must be after `since`.")
+    return AuditFilter(
+        record_id=None if wanted.record is None else await _record(store, wanted.record),
+        user_id=None if wanted.user is None else await _user(store, wanted.user),
+        action=wanted.action,
+        outcome=wanted.outcome,
+        since=since,
+        until=until,
+        profiles=profiles,
+    )
+
+
+def asked_for(wanted: AuditFilter) -> str:
+    """The filter as ids, for the entry that says somebody read the trail."""
+    asked = {
+        "user": wanted.user_id,
+        "action": wanted.action,
+        "outcome": wanted.outcome,
+        "since": wanted.since and instant(wanted.since),
+        "until": wanted.until and instant(wanted.until),
+    }
+    return " ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
+
+
+def _named(wanted: AuditFilter) -> dict[str, Any]:
+    names = ("record_id", "user_id", "action", "outcome", "since", "until", "profiles")
+    return {name: getattr(wanted, name) for name in names}
+
+
+def _utc(name: str, at: datetime | None) -> datetime | None:
+    try:
+        return at and at.astimezone(UTC)
+    except OverflowError as error:
+        raise invalid(name, Rule.RANGE, "There is no such instant.") from error
+
+
+async def _record(store: Store, address: str) -> str:
+    try:
+        return await record_id_of(store, address)
+    except RecordNotFound as error:
+        raise invalid("record", Rule.UNKNOWN_FIELD, "There is no such record.") from error
+
+
+async def _user(store: Store, address: str) -> str:
+    for find in (store.directory.user, store.directory.user_by_username):
+        try:
+            return (await find(address)).id
+        except UserNotFound:
+            continue
+    raise invalid("user", Rule.UNKNOWN_FIELD, "There is no such person.")
+
+
+def _seq_of(cursor: str | None) -> int:
+    place = id_after(cursor)
+    if place is None:
+        return 0
+    if not place.isascii() or not place.isdigit() or not 0 < int(place) < 2**63:
+        raise invalid("cursor", Rule.TYPE, "This is not a cursor of this listing.")
+    return int(place)
+
+
+def _line(seq: int, entry: AuditEntry, people: People) -> AuditLine:
+    return AuditLine(
+        id=str(seq),
+        at=instant(entry.at),
+        action=entry.action,
+        meaning=ACTIONS[entry.action].meaning if entry.action in ACTIONS else "",
+        outcome=entry.outcome,
+        user=people.person(entry.user_id) if entry.user_id else None,
+        login_id=entry.login_id,
+        device=entry.device,
+        address=entry.address,
+        record_id=entry.record_id,
+        version=entry.version,
+        detail=entry.detail,
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET", path="/api/audit", summary="The audit trail", handle=list_audit,
+        query=AuditQuery, answer=Listing[AuditLine], statuses=(403, 422, 503), audit="audit_read",
+    ),
+)  # fmt: skip
