@@ -1,7 +1,6 @@
 """A room's one inbox: what arrives, in the order of its arrival, bounded in frames and bytes."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -53,12 +52,12 @@ class Inbox:
     """Senders wait while it is over its bounds; the room's task takes batches."""
 
     def __init__(self, max_frames: int, max_bytes: int) -> None:
-        self._items: deque[Item] = deque()
+        self._items: list[Item] = []
         self._bytes = 0
         self._max_frames = max_frames
         self._max_bytes = max_bytes
         self._filled: asyncio.Future[None] | None = None
-        self._drained: deque[asyncio.Future[None]] = deque()
+        self._drained: list[asyncio.Future[None]] = []
         self._woken = False
         self.overflows = 0
 
@@ -97,25 +96,22 @@ class Inbox:
             await self._filled
             self._filled = None
         self._woken = False
-        taken: list[Item] = []
-        while self._items and len(taken) < most:
-            item = self._items.popleft()
+        taken, self._items = self._items[:most], self._items[most:]
+        for item in taken:
             if type(item) is Arrived:
                 self._bytes -= len(item.update)
-            taken.append(item)
         self._let_senders_go_on()
         return taken
 
     def empty(self) -> list[Item]:
         """Everything that waits, for a room that takes no more."""
-        taken = list(self._items)
-        self._items.clear()
+        taken, self._items = self._items, []
         self._bytes = 0
         self._let_senders_go_on()
         return taken
 
     def _let_senders_go_on(self) -> None:
-        while self._drained:
-            turn = self._drained.popleft()
+        drained, self._drained = self._drained, []
+        for turn in drained:
             if not turn.done():
                 turn.set_result(None)

@@ -3,8 +3,9 @@
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -101,7 +102,7 @@ def revoke_login(connection: Connection, login_id: str, at: datetime) -> None:
         raise LoginNotFound
 
 
-def _user(row: RowMapping) -> User:
+def _user(row: RowMapping | dict[str, Any]) -> User:
     values = dict(row)
     values["roles"] = frozenset(strings(values["roles"]))
     values["disabled"] = bool(values["disabled"])
@@ -109,7 +110,7 @@ def _user(row: RowMapping) -> User:
     return User(**values)
 
 
-def _login(row: RowMapping) -> Login:
+def _login(row: RowMapping | dict[str, Any]) -> Login:
     values = dict(row)
     for name in ("created_at", "last_used_at", "expires_at"):
         values[name] = instant(values[name])
@@ -118,21 +119,28 @@ def _login(row: RowMapping) -> Login:
     return Login(**values)
 
 
-async def _one_user(connection: AsyncConnection, where: ColumnElement[bool]) -> User:
-    found = (await connection.execute(select(*_USER).where(where))).mappings().first()
+_USER_NAMES = tuple(column.name for column in _USER)
+_LOGIN_NAMES = tuple(column.name for column in _LOGIN)
+_BY_USER_ID = f"SELECT {', '.join(_USER_NAMES)} FROM users WHERE id = ?"
+_BY_USERNAME = f"SELECT {', '.join(_USER_NAMES)} FROM users WHERE username_folded = ?"
+_BY_TOKEN = f"SELECT {', '.join(_LOGIN_NAMES)} FROM logins WHERE token_hash = ?"
+
+
+def _one_user(connection: sqlite3.Connection, query: str, key: str) -> User:
+    found = connection.execute(query, (key,)).fetchone()
     if found is None:
         raise UserNotFound
-    return _user(found)
+    return _user(dict(zip(_USER_NAMES, found, strict=True)))
 
 
-async def read_user(connection: AsyncConnection, user_id: str) -> User:
+def read_user(connection: sqlite3.Connection, user_id: str) -> User:
     """Raises UserNotFound."""
-    return await _one_user(connection, users.c.id == user_id)
+    return _one_user(connection, _BY_USER_ID, user_id)
 
 
-async def read_user_by_username(connection: AsyncConnection, username: str) -> User:
+def read_user_by_username(connection: sqlite3.Connection, username: str) -> User:
     """Compared without case. Raises UserNotFound."""
-    return await _one_user(connection, users.c.username_folded == folded(username))
+    return _one_user(connection, _BY_USERNAME, folded(username))
 
 
 async def read_users(connection: AsyncConnection) -> Sequence[User]:
@@ -141,13 +149,12 @@ async def read_users(connection: AsyncConnection) -> Sequence[User]:
     return [_user(row) for row in found.mappings()]
 
 
-async def read_login(connection: AsyncConnection, token_hash: bytes) -> Login:
+def read_login(connection: sqlite3.Connection, token_hash: bytes) -> Login:
     """Raises LoginNotFound."""
-    query = select(*_LOGIN).where(logins.c.token_hash == token_hash)
-    found = (await connection.execute(query)).mappings().first()
+    found = connection.execute(_BY_TOKEN, (token_hash,)).fetchone()
     if found is None:
         raise LoginNotFound
-    return _login(found)
+    return _login(dict(zip(_LOGIN_NAMES, found, strict=True)))
 
 
 async def read_logins(connection: AsyncConnection, user_id: str) -> Sequence[Login]:

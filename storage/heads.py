@@ -1,5 +1,6 @@
 """What is known of a record without its document: its head, the board's facts, its number."""
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -167,18 +168,17 @@ async def read_queue(
     return [head_of(row) for row in (await connection.execute(query)).mappings()]
 
 
-_BY_ID = select(records.c.id).where(records.c.id == bindparam("wanted"))
-_BY_NUMBER = select(records.c.id).where(
-    records.c.number == bindparam("wanted"), records.c.number != ""
-)
+_BY_ID = "SELECT id FROM records WHERE id = ?"
+_BY_NUMBER = "SELECT id FROM records WHERE number = ? AND number <> ''"
 
 
-async def resolve(connection: AsyncConnection, id_or_number: str) -> str:
+def resolve(connection: sqlite3.Connection, id_or_number: str) -> str:
     """The id of the record with this id, else with this number. Raises RecordNotFound."""
     for query in (_BY_ID, _BY_NUMBER):
-        found: str | None = (await connection.execute(query, {"wanted": id_or_number})).scalar()
+        found = connection.execute(query, (id_or_number,)).fetchone()
         if found is not None:
-            return found
+            record_id: str = found[0]
+            return record_id
     raise RecordNotFound
 
 

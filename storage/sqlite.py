@@ -82,7 +82,7 @@ class SqliteRecords:
         return await self._readers.in_thread(lambda driver: loading.load(driver, record_id))
 
     async def resolve(self, id_or_number: str) -> str:
-        return await self._readers.on_loop(lambda on: heads.resolve(on, id_or_number))
+        return await self._readers.at_once(lambda driver: heads.resolve(driver, id_or_number))
 
     async def list(self, wanted: RecordFilter) -> Sequence[RecordHead]:
         return await self._readers.on_loop(lambda on: heads.read_board(on, wanted))
@@ -151,10 +151,12 @@ class SqliteDirectory:
         await self._database.write(lambda on: directory.update_user(on, user))
 
     async def user(self, user_id: str) -> User:
-        return await self._readers.on_loop(lambda on: directory.read_user(on, user_id))
+        return await self._readers.at_once(lambda driver: directory.read_user(driver, user_id))
 
     async def user_by_username(self, username: str) -> User:
-        return await self._readers.on_loop(lambda on: directory.read_user_by_username(on, username))
+        return await self._readers.at_once(
+            lambda driver: directory.read_user_by_username(driver, username)
+        )
 
     async def users(self) -> Sequence[User]:
         return await self._readers.on_loop(directory.read_users)
@@ -163,7 +165,7 @@ class SqliteDirectory:
         await self._database.write(lambda on: directory.add_login(on, login))
 
     async def login_by_token_hash(self, token_hash: bytes) -> Login:
-        return await self._readers.on_loop(lambda on: directory.read_login(on, token_hash))
+        return await self._readers.at_once(lambda driver: directory.read_login(driver, token_hash))
 
     async def logins(self, user_id: str) -> Sequence[Login]:
         return await self._readers.on_loop(lambda on: directory.read_logins(on, user_id))
