@@ -8,6 +8,8 @@ ServerError
 ├── TooManyAttempts    log-ins are throttled
 ├── RecordUnreadable   the stored record does not replay: it is not opened for writing
 ├── Overloaded         a bounded queue is full; come back
+├── FieldHeld          somebody else, or another window of the caller, holds the field (.holder)
+├── LockNotFound       no such field, or nobody holds it
 └── RequestError       the HTTP request itself cannot be taken
     ├── MalformedRequest       the body is not JSON, or a header does not parse
     ├── InvalidRequest         it parses, and says something that cannot be (.violations)
@@ -19,7 +21,7 @@ ServerError
     └── MethodNotAllowed       the path does not know the method (.allowed)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -27,8 +29,10 @@ from permissions import Rule
 
 __all__ = [
     "EditRefused",
+    "FieldHeld",
     "FieldViolation",
     "InvalidRequest",
+    "LockNotFound",
     "MalformedRequest",
     "MethodNotAllowed",
     "NotAllowed",
@@ -93,6 +97,22 @@ class RecordUnreadable(ServerError):
 
 
 class Overloaded(ServerError):
+    pass
+
+
+class FieldHeld(ServerError):
+    """holder: a person of the contract. expires_at: ISO 8601. held_elsewhere: it is the caller."""
+
+    def __init__(
+        self, reason: str, holder: Mapping[str, str], expires_at: str, *, elsewhere: bool
+    ) -> None:
+        super().__init__(reason)
+        self.holder = holder
+        self.expires_at = expires_at
+        self.held_elsewhere = elsewhere
+
+
+class LockNotFound(ServerError):
     pass
 
 

@@ -59,6 +59,8 @@ class Batch:
         self.fields: set[str] = set()
         self.announcements: list[Announcement] = []
         self.notices: list[Mapping[str, object]] = []
+        self.told: list[tuple[str, Mapping[str, object]]] = []
+        self.locks_changed = False
 
     @property
     def version(self) -> int:
@@ -87,6 +89,10 @@ class Batch:
     def notice(self, event: str, **told: object) -> None:
         """Send a notice (message 103) to everybody on the record, after the broadcast."""
         self.notices.append({"event": event, **told})
+
+    def tell(self, whom: str, event: str, **told: object) -> None:
+        """Send a notice to the sockets on the record of one person or one peer, by its id."""
+        self.told.append((whom, {"event": event, **told}))
 
     def add(
         self,
@@ -175,6 +181,11 @@ async def commit(batch: Batch, records: Records, peers: Sequence[Peer], metrics:
         message = encode_notice(notice)
         for peer in peers:
             if peer.speaks_extension:
+                peer.send(message)
+    for whom, told in batch.told:
+        message = encode_notice(told)
+        for peer in peers:
+            if peer.speaks_extension and whom in (peer.id, peer.principal.user_id):
                 peer.send(message)
 
 

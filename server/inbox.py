@@ -9,8 +9,9 @@ import msgspec
 
 from server.sockets.connection import Peer
 from sync.frame import WrittenRange
+from sync.wire import LockRequest
 
-__all__ = ["Arrived", "Ask", "Inbox", "Item", "SyncAsked"]
+__all__ = ["Arrived", "Ask", "Inbox", "Item", "LockAsked", "SyncAsked"]
 
 
 class Arrived(msgspec.Struct, frozen=True, gc=False):
@@ -35,6 +36,13 @@ class SyncAsked(msgspec.Struct, frozen=True):
     state_vector: dict[int, int]
 
 
+class LockAsked(msgspec.Struct, frozen=True):
+    """A peer wants, renews or releases a field's lock."""
+
+    peer: Peer
+    request: LockRequest
+
+
 class Ask(msgspec.Struct, frozen=True):
     """Work of the server's own on the room: REST edits and reads.
 
@@ -45,7 +53,7 @@ class Ask(msgspec.Struct, frozen=True):
     answer: "asyncio.Future[Any]"
 
 
-Item: TypeAlias = Arrived | SyncAsked | Ask
+Item: TypeAlias = Arrived | SyncAsked | LockAsked | Ask
 
 
 class Inbox:

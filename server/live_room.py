@@ -10,14 +10,17 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from permissions.model import Principal
 from server.accounts.authentication import Clock
 from server.budgets import PersonBudgets, follow_up
 from server.consequences import draw_consequences
+from server.errors import NotAllowed
 from server.executor import Batch, commit
-from server.inbox import Arrived, Ask, Inbox, Item, SyncAsked
+from server.field_locks import answer_request, locks_shown
+from server.inbox import Arrived, Ask, Inbox, Item, LockAsked, SyncAsked
 from server.logs import Log
 from server.metrics import Metrics
 from server.problems import close_code_of
@@ -26,6 +29,7 @@ from server.sockets.connection import Peer
 from server.sockets.framing import binary_frame
 from server.steps import in_steps
 from storage.errors import StorageError
+from storage.locks import Locks
 from storage.ports import Records
 from sync.bounds import Bounds
 from sync.effects import Snapshot
@@ -38,6 +42,7 @@ from sync.update import decode_steps, decode_update
 from sync.wire import (
     AwarenessEntry,
     encode_awareness,
+    encode_notice,
     encode_sync_step1,
     encode_sync_step2,
     encode_update_message,
@@ -77,8 +82,11 @@ class LiveRoom:
         metrics: Metrics,
         log: Log,
         clock: Clock,
+        locks: Locks,
     ) -> None:
         self.room = room
+        self.locks = locks
+        room.hold_of = partial(locks.hold_of, room.record_id)
         self.record_id = room.record_id
         self.inbox = Inbox(settings.room_inbox_frames, settings.room_inbox_bytes)
         self.presence = Presence(room.document.server_client)
@@ -114,6 +122,8 @@ class LiveRoom:
         self.peers[peer.id] = peer
         peer.session.asked(0)
         peer.send(encode_sync_step1(self.room.books.index.state_vector()))
+        if self.locks.returned(self.record_id, peer.principal.login_id, self._clock()):
+            self.show_locks()
 
     def leave(self, peer: Peer) -> None:
         """Disconnect a peer; the others see it go."""
@@ -122,6 +132,16 @@ class LiveRoom:
         self._synced.pop(peer.id, None)
         self.tell_presence(self.presence.leave(peer.id))
         self.idle_since = time.monotonic()
+        login_id = peer.principal.login_id
+        last = all(other.principal.login_id != login_id for other in self.peers.values())
+        if self.locks.left(self.record_id, peer.id, login_id, self._clock(), is_last=last):
+            self.show_locks()
+
+    def check_open(self, principal: Principal) -> None:
+        """Raises NotAllowed unless the principal may open the record."""
+        decision = self.room.policy.may_open(principal, self.room.state)
+        if not decision.allowed:
+            raise NotAllowed(decision.reason)
 
     def sent_version(self, peer: Peer) -> int:
         """The version up to which everything has been sent to the peer; 0 before it has synced."""
@@ -159,9 +179,21 @@ class LiveRoom:
         if self._synced:
             self.tell_presence([self._show_server()])
 
+    show_locks = heartbeat
+    """The server's state holds the locks: tell everybody when they changed."""
+
+    def notify(self, notice: Mapping[str, object], whom: str = "") -> None:
+        """Send a notice to the sockets of everybody, or of one person, at once: nothing of it is
+        on disk. What belongs to a batch goes through Batch.notice."""
+        message = encode_notice(notice)
+        for peer in self._synced.values():
+            if peer.speaks_extension and whom in ("", peer.principal.user_id):
+                peer.send(message)
+
     def _show_server(self) -> AwarenessEntry:
         step = self.room.state.current_step
-        state: dict[str, object] = {"version": self.stored_version, "step": step, "locks": {}}
+        locks = locks_shown(self.locks.holds(self.record_id))
+        state: dict[str, object] = {"version": self.stored_version, "step": step, "locks": locks}
         return self.presence.show_server(state)
 
     # -- the task ----------------------------------------------------------------------------------
@@ -232,6 +264,8 @@ class LiveRoom:
                     await self._judge(item, batch)
                 elif isinstance(item, SyncAsked):
                     self._hear(item)
+                elif isinstance(item, LockAsked):
+                    await answer_request(self, batch, item.peer, item.request, self._clock())
                 else:
                     answers.append(await self._work(item, batch))
             draw_consequences(self, batch, self._clock())
@@ -250,6 +284,8 @@ class LiveRoom:
                 answer.set_result(result)
             else:
                 answer.set_exception(failure)
+        if batch.locks_changed:
+            self.show_locks()
         self._welcome(items)
         self._after(batch)
 
@@ -298,7 +334,7 @@ class LiveRoom:
         written_at = item.journal[-1].at if item.journal else at
         frame = Frame(
             update=update, author=peer.principal, knowledge=session.knowledge, received_at=at,
-            written_at=written_at, journal=item.journal,
+            written_at=written_at, journal=item.journal, live=not item.answer,
         )  # fmt: skip
         try:
             if len(item.update) <= SMALL_FRAME_BYTES:

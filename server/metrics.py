@@ -63,6 +63,7 @@ class Metrics:
         self.inbox_overflows = counter("inbox_overflows", "Times a full inbox made a sender wait.")
         self.slow_readers = counter("slow_readers_cut", "Connections closed with 4508.")
         self.closed = counter("connections_closed", "Connections we ended, by close code.", "code")
+        self.locks_ended = counter("locks_ended", "Field locks nobody released, by cause.", "cause")
         self.audit_head = gauge("audit_head", "Sequence of the newest audit entry.")
         self.audit_head_info = gauge(
             "audit_head_info", "The newest audit entry: its hash, and its sequence.", "hash"

@@ -1,6 +1,6 @@
 """What REST, demo data and the CLI need of the live rooms; `rooms.RoomHost` implements it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
@@ -66,11 +66,18 @@ class Rooms(Protocol):
         """Raises EditRefused, NotAllowed, RecordExists."""
 
     async def edit(
-        self, author: Principal, record_id: str, fields: Mapping[str, Json], *, if_version: int
+        self,
+        author: Principal,
+        record_id: str,
+        fields: Mapping[str, Json],
+        *,
+        if_version: int,
+        fences: Sequence[int] = (),
     ) -> RecordView:
         """All fields or none. Raises VersionMismatch, EditRefused, NotAllowed, RecordNotFound.
 
-        A narrative takes its whole new text; the server writes the smallest change.
+        A narrative takes its whole new text; the server writes the smallest change. fences: of
+        locks that the author must still hold; LockLost otherwise.
         """
 
     async def add_entry(

@@ -5,7 +5,7 @@ table does not know becomes 500 with an incident id that the log repeats.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -64,6 +64,8 @@ PROBLEMS: dict[type[BaseException], Kind] = {
     errors.PageNotFound: Kind(404, 4404, "not-found", "Not found"),
     errors.MethodNotAllowed: Kind(405, 4400, "method-not-allowed", "Method not allowed"),
     errors.RecordUnreadable: Kind(500, 4503, "record-unreadable", "Record unreadable"),
+    errors.FieldHeld: Kind(423, 4409, "locked", "Held by somebody"),
+    errors.LockNotFound: Kind(404, 4404, "not-found", "Not found"),
     errors.Overloaded: Kind(503, 4503, "overloaded", "Come back in a moment"),
     storage_errors.RecordNotFound: Kind(404, 4404, "not-found", "Not found"),
     storage_errors.RecordExists: Kind(409, 4409, "record-exists", "Record exists"),
@@ -81,6 +83,9 @@ PROBLEMS: dict[type[BaseException], Kind] = {
     sync_errors.HealingExhausted: Kind(409, 4409, "healing-exhausted", "Start afresh"),
     sync_errors.DocumentSuspect: Kind(503, 1012, "overloaded", "Come back in a moment"),
     sync_errors.CorruptLog: Kind(500, 4503, "record-unreadable", "Record unreadable"),
+    sync_errors.LockHeld: Kind(423, 4409, "locked", "Held by somebody"),
+    sync_errors.LockLost: Kind(409, 4409, "lock-lost", "Not your lock any more"),
+    sync_errors.TooManyLocks: Kind(409, 4409, "too-many-locks", "Too many locks"),
     sync_errors.SyncError: INTERNAL,
     PermissionsError: INTERNAL,
 }
@@ -114,6 +119,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: tuple[FieldViolation, ...] = ()
     current_version: int | None = None
     changed: tuple[str, ...] | None = None
+    holder: Mapping[str, str] | None = None
+    expires_at: str | None = None
+    held_elsewhere: bool | None = None
     incident: str | None = None
 
 
@@ -149,6 +157,9 @@ def problem_of(error: BaseException) -> Problem:
         errors=getattr(error, "violations", ()),
         current_version=getattr(error, "current_version", None),
         changed=getattr(error, "changed", None),
+        holder=getattr(error, "holder", None),
+        expires_at=getattr(error, "expires_at", None),
+        held_elsewhere=getattr(error, "held_elsewhere", None),
     )
 
 

@@ -22,6 +22,7 @@ from sync.document import Draft
 from sync.effects import Refusal
 from sync.fields import FieldIndex
 from sync.frame import Frame, Knowledge
+from sync.instants import instant
 from sync.record_facts import flow_facts
 from sync.replay import state_of
 from sync.room import Room
@@ -97,7 +98,7 @@ def add_entry(
     entry = {
         **value,
         "id": entry_id,
-        "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "at": instant(at),
         "by": author.user_id,
     }
     name = f"{section}.{entry_id}"

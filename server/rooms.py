@@ -6,7 +6,7 @@ and never becomes a new empty one. SPEC LOG-1.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -19,12 +19,15 @@ from permissions.policy import Policy
 from server.accounts.authentication import Clock
 from server.errors import EditRefused, FieldViolation, NotAllowed, Overloaded, RecordUnreadable
 from server.executor import Batch
+from server.expiry import Expiry
+from server.field_locks import check_fences
 from server.live_room import LiveRoom, RoomClosed
 from server.logs import Log
 from server.metrics import Metrics
 from server.ports import Json, NewRecord, RecordView
 from server.record_edits import add_entry, edit_fields, new_record_rows, view_of
 from server.settings import Settings
+from storage.locks import MemoryLocks
 from storage.ports import Store
 from sync.effects import Commit
 from sync.errors import CorruptLog, DocumentSuspect
@@ -71,6 +74,8 @@ class RoomHost:
         self._opening: dict[str, asyncio.Future[LiveRoom]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
+        self._locks = MemoryLocks(settings.lock_terms(), store.records.next_number)
+        self.expiry = Expiry(self._rooms, self._locks, store, metrics, log, clock)
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -81,6 +86,7 @@ class RoomHost:
             self._group = group
             sweeper = group.create_task(self._sweep())
             heart = group.create_task(self._beat())
+            expiring = group.create_task(self.expiry.run())
             try:
                 yield
             finally:
@@ -88,6 +94,7 @@ class RoomHost:
                 self._group = None
                 sweeper.cancel()
                 heart.cancel()
+                expiring.cancel()
 
     async def drain(self) -> None:
         """Close every socket with 1012 and let every room finish what it has."""
@@ -209,7 +216,7 @@ class RoomHost:
     def _live(self, room: Room, created_at: datetime) -> LiveRoom:
         return LiveRoom(
             room, created_at, self._store.records, self._settings, self._bounds,
-            self._metrics, self._log, self._clock,
+            self._metrics, self._log, self._clock, self._locks,
         )  # fmt: skip
 
     def _start(self, room: LiveRoom) -> LiveRoom:
@@ -243,12 +250,19 @@ class RoomHost:
         return await self.ask(record_id, read)
 
     async def edit(
-        self, author: Principal, record_id: str, fields: Mapping[str, Json], *, if_version: int
+        self,
+        author: Principal,
+        record_id: str,
+        fields: Mapping[str, Json],
+        *,
+        if_version: int,
+        fences: Sequence[int] = (),
     ) -> RecordView:
         """See ports.Rooms.edit."""
 
         async def edit(room: LiveRoom, batch: Batch) -> RecordView:
             self.check_open(room, author)
+            check_fences(room, author, fences, self._clock())
             await edit_fields(
                 room, batch, author, fields, if_version, self._clock(), self._store.records
             )
@@ -309,6 +323,10 @@ class RoomHost:
                 if who.login_id == login_id or who.user_id == user_id:
                     peer.close(code, reason)
                     closed += 1
+        for ended in self._locks.sign_out(login_id=login_id, user_id=user_id):
+            room_left = self._rooms.get(ended.record_id)
+            if room_left is not None:
+                room_left.show_locks()
         return closed
 
     def check_join(self, room: LiveRoom, principal: Principal) -> None:
@@ -319,9 +337,7 @@ class RoomHost:
 
     def check_open(self, room: LiveRoom, principal: Principal) -> None:
         """Raises NotAllowed unless the principal may open the record."""
-        decision = room.room.policy.may_open(principal, room.room.state)
-        if not decision.allowed:
-            raise NotAllowed(decision.reason)
+        room.check_open(principal)
 
     async def ask(self, record_id: str, work: Callable[[LiveRoom, Batch], Awaitable[T]]) -> T:
         """See ports.Rooms.ask."""

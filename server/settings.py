@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from sync.bounds import Bounds
+from sync.locks import Terms
 
 __all__ = [
     "PREFIX",
@@ -173,6 +174,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         _meta("ms", "Presence is gathered for so long, so typing does not drown edits.", ge=0),
     ] = 50.0
 
+    # Field locks
+    lock_seconds: Annotated[
+        float, _meta("s", "A field lock ends after so long without renewal.", gt=0, le=86_400)
+    ] = 300.0
+    lock_grace_seconds: Annotated[
+        float,
+        _meta("s", "How long a lock outlives its holder's connection.", ge=0, le=3600),
+    ] = 10.0
+    locks_per_record: Annotated[
+        int, _meta("locks", "Fields of one record held at a time.", ge=1, le=1000)
+    ] = 100
+    locks_per_person: Annotated[
+        int, _meta("locks", "Fields that one person holds at a time.", ge=1, le=1000)
+    ] = 20
+
     # Rooms
     room_memory_bytes: Annotated[
         int, _meta("bytes", "Estimated memory of all loaded rooms; idle ones leave first.", ge=1024)
@@ -229,6 +245,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def database(self) -> Path:
         """The database file inside the data directory."""
         return Path(self.data) / "fieldchart.sqlite3"
+
+    def lock_terms(self) -> Terms:
+        """How long field locks last, and how many there may be."""
+        return Terms(
+            seconds=self.lock_seconds,
+            grace_seconds=self.lock_grace_seconds,
+            per_record=self.locks_per_record,
+            per_person=self.locks_per_person,
+        )
 
     def bounds(self) -> Bounds:
         """The limits that the frame and update codecs enforce."""

@@ -1,6 +1,6 @@
 """The arbiter: decides registers and says what the server must write so that the document agrees.
 
-Works on registers and values only; `room.py` writes the corrections. SPEC ARB-1 to ARB-9.
+Works on registers and values only; `room.py` writes the corrections. SPEC ARB-1 to ARB-9, LOCK-8.
 """
 
 import msgspec
@@ -10,6 +10,7 @@ from sync.effects import Conflict, ConflictValue
 from sync.fields import Place
 from sync.frame import Frame, Knowledge
 from sync.judgement import Clear, Hit, Touch
+from sync.locks import Hold
 from sync.registers import EVERYBODY, NOBODY, Register, Tail, Write, insert_in_order
 from sync.structs import Id, Struct
 
@@ -42,7 +43,7 @@ class Arbitration(msgspec.Struct):
 def arbitrate_writes(
     register: Register, touches: list[Touch], hits: list[Hit], frame: Frame, version: int
 ) -> Arbitration:
-    """Let one update's writes of a key take part, in their order. SPEC ARB-1 to ARB-5.
+    """Let one update's writes of a key take part, in their order. SPEC ARB-1 to ARB-5, LOCK-8.
 
     The deletions of the same update count only against its last write: the others are how Yjs
     encodes overwriting.
@@ -54,6 +55,7 @@ def arbitrate_writes(
         touches = [*touches[:-1], _removed_by_author(last)]
     exact = True
     touched: set[Id] = set()
+    yielding: set[Id] = set()
     continued = {touch.origin for touch in touches}
     for touch in touches:
         basis = register.basis(touch.origin)
@@ -61,7 +63,9 @@ def arbitrate_writes(
         write = touch.write
         if not touch.live and (touch.last in continued or basis is None):
             write = None  # overwritten by its own author, or removed where nothing had been
-        if write is not None and at_tail and register.follows(basis, write.login_id):
+        held = touch.held
+        follows = write is not None and held is None and register.follows(basis, write.login_id)
+        if write is not None and at_tail and follows:
             register.succeed(write, touch.origin, live=touch.live)
             if write.written_at != frame.written_at:
                 outcome.everyday = False
@@ -72,15 +76,18 @@ def arbitrate_writes(
             write = None  # it was overwritten at its author's, not cleared by them
         if write is None:
             register.alias(touch.last, basis)
-        elif register.follows(basis, write.login_id):
+        elif follows:
             register.standing = write
         else:
+            if held is not None:
+                _keep_for(register, held, frame, version)
+                yielding.add(write.id)
             register.contend(basis, write)
             if basis is not None:
                 touched.discard(basis)
             touched.add(write.id)
     if touched:
-        outcome.changed_conflict = register.settle(touched)
+        outcome.changed_conflict = register.settle(touched, yielding)
     elif register.conflict_id is not None:
         outcome.changed_conflict = True
     _correct_if_wrong(register, exact, touches[-1], outcome)
@@ -125,9 +132,10 @@ def arbitrate_clear(register: Register, clear: Clear, frame: Frame, version: int
             (0, version), author.user_id, clear.decision.role, author.login_id, author.device,
             frame.written_at, frame.received_at, version, None, True, basis,
         )  # fmt: skip
-        if not register.follows(basis, author.login_id):
+        yields = clear.held is not None
+        if yields or not register.follows(basis, author.login_id):
             register.contend(basis, write)
-            outcome.changed_conflict = register.settle({write.id})
+            outcome.changed_conflict = register.settle({write.id}, {write.id} if yields else ())
         elif not standing.cleared:
             register.standing = write
         outcome.cleared = register.standing is write
@@ -186,6 +194,17 @@ def _correct_if_wrong(register: Register, exact: bool, last: Touch, outcome: Arb
             return
     outcome.everyday = False
     outcome.correct, outcome.correction = True, _value(register)
+
+
+def _keep_for(register: Register, hold: Hold, frame: Frame, version: int) -> None:
+    """Where nothing stands yet, let the holder's empty field stand: there is nothing else that
+    what was written offline could be in conflict with."""
+    if register.standing is None:
+        who = hold.holder
+        register.standing = Write(
+            (0, version), who.user_id, hold.role, who.login_id, who.device,
+            hold.acquired_at, frame.received_at, version, None, True,
+        )  # fmt: skip
 
 
 def _value(register: Register) -> object | Absent:

@@ -112,6 +112,7 @@ AuditAction = Literal[
     "create", "read", "open", "query", "update", "delete", "refuse", "conflict",
     "login", "logout", "login_revoked", "login_expired", "logins_read",
     "user_added", "user_disabled", "roles_changed", "password_changed",
+    "lock_acquired", "lock_released", "lock_expired", "lock_broken",
     "audit_read", "backup", "restore", "compact",
 ]  # fmt: skip
 """What the audit trail speaks of: a closed list. `server/audit/actions.py` says what each means;

@@ -7,8 +7,16 @@ SyncError
 ├── ForeignClientId         a struct carries the client id of another person (close 4409)
 ├── HealingExhausted        undoing this peer's refused edits costs too much (close 4409)
 ├── DocumentSuspect         pycrdt panicked or disagrees with the index: drop and reload the room
-└── CorruptLog              stored rows or a snapshot do not replay
+├── CorruptLog              stored rows or a snapshot do not replay
+├── LockHeld                somebody else, or another window of the same person, holds the field
+├── LockLost                this lock is not theirs any more, or nobody's
+└── TooManyLocks            the record or the person has as many locks as there may be
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sync.locks import Hold
 
 __all__ = [
     "CorruptLog",
@@ -16,9 +24,12 @@ __all__ = [
     "ForeignClientId",
     "FrameTooLarge",
     "HealingExhausted",
+    "LockHeld",
+    "LockLost",
     "MalformedFrame",
     "MalformedUpdate",
     "SyncError",
+    "TooManyLocks",
 ]
 
 
@@ -60,3 +71,28 @@ class CorruptLog(SyncError):
     def __init__(self, reason: str, *, version: int = 0) -> None:
         super().__init__(reason)
         self.version = version
+
+
+class LockHeld(SyncError):
+    """The field is held. `.hold` names the holder; elsewhere: in another window of the asker."""
+
+    def __init__(self, hold: "Hold", *, elsewhere: bool = False) -> None:
+        super().__init__(
+            "You hold this field in another window."
+            if elsewhere
+            else f"{hold.holder.name} is editing this field."
+        )
+        self.hold = hold
+        self.elsewhere = elsewhere
+
+
+class LockLost(SyncError):
+    """A renewal or release came too late, or names a lock that never was."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__("You do not hold this field any more.")
+        self.field = field
+
+
+class TooManyLocks(SyncError):
+    """A bound on locks is reached."""

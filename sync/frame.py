@@ -53,6 +53,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
     written_at: when it was written, bounded by the server; without a journal the receipt.
     journal: finer times for clock ranges. whole: refuse everything if anything is refused (REST).
+    live: it came as its author typed, not as what a replica had been missing (a SyncStep2).
     """
 
     update: Update
@@ -62,6 +63,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     written_at: datetime
     journal: tuple[WrittenRange, ...] = ()
     whole: bool = False
+    live: bool = True
 
 
 class WrittenTimes:

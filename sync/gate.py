@@ -2,17 +2,20 @@
 
 Pure: reads the field index and the registers, changes neither. What is refused keeps its clocks
 (blank, or a GC struct where even its name may not travel), so that no later edit of the same client
-hangs behind a hole. SPEC GATE-1 to GATE-17.
+hangs behind a hole. SPEC GATE-1 to GATE-18, LOCK-7.
 """
 
 from collections.abc import Generator
+from datetime import datetime, timedelta
 
+from permissions.fields import Field
 from permissions.model import Decision, Operation, Rule
 from sync.anchors import Anchors, agrees
 from sync.arbiter import cleared_tail
 from sync.fields import VOID, Place, RangeSet
 from sync.frame import Frame, WrittenTimes
 from sync.judgement import Clear, Hit, Judgement, Restore, Touch
+from sync.locks import Hold
 from sync.placement import STEP, Placed, Placement
 from sync.record_view import Limits, PairIndex, RecordView
 from sync.registers import Write
@@ -27,6 +30,10 @@ key was seen changing; each one makes Yrs scan the chain."""
 MAX_ORDERINGS = 24
 """Structs of one frame whose place only the document can tell; each costs a copy of it. An honest
 backlog has one per place where its author typed between two people's concurrent words."""
+
+LIVE = timedelta(seconds=10)
+"""An edit that took longer from hand to server was not live: its author may not have known of a
+lock. As long as the grace that a lock has when its holder's network fails."""
 
 SERVER_OWNED = Decision(False, Rule.SERVER_OWNED, "Only the server writes this.")
 WRONG_KIND = Decision(False, Rule.TYPE, "This field cannot hold content of that kind.")
@@ -119,9 +126,11 @@ class _Bench:
         author = self.frame.author
         decision = self.record.policy.decide(author, operation, field, self.record.state)
         if decision.allowed:
-            refusal = self._bad_value(struct, place)
+            held = self._held(field)
+            locked = self._locked(held, field, self.times.of(struct.client, struct.end - 1))
+            refusal = locked or self._bad_value(struct, place)
             if refusal is None:
-                self._accept_keyed(struct, place, decision.role)
+                self._accept_keyed(struct, place, decision.role, held)
                 return
             decision = refusal
         if operation is Operation.ADD:
@@ -140,14 +149,30 @@ class _Bench:
         assert isinstance(content, tuple), "ANY holds a tuple"
         return place.field.violation(content[0], key=place.key, principal=self.frame.author)
 
-    def _accept_keyed(self, struct: Struct, place: Place, role: str) -> None:
+    def _held(self, field: Field) -> Hold | None:
+        """Somebody else's lock of the field."""
+        hold = self.record.hold_of(field.name)
+        if hold is None or hold.holder.user_id == self.frame.author.user_id:
+            return None
+        return None if hold.is_over(self.frame.received_at) else hold
+
+    def _locked(self, hold: Hold | None, field: Field, written_at: datetime) -> Decision | None:
+        """The refusal of a live edit; None for one that was written offline. SPEC LOCK-7."""
+        if hold is None or not self.frame.live or written_at < hold.acquired_at:
+            return None
+        if self.frame.received_at - written_at > LIVE:
+            return None
+        return Decision(False, Rule.LOCKED, f"{hold.holder.name} is editing {field.title}.")
+
+    def _accept_keyed(self, struct: Struct, place: Place, role: str, held: Hold | None) -> None:
         content = struct.content
         assert isinstance(content, tuple), "ANY holds a tuple"
         value = content[0]
         self._keep(struct, place)
         if place.field is not None and place.field.kind == "entry":
             self.added_entries.add(place)
-        self._touch(struct, place, self._write(struct, role, value, value is None), live=True)
+        write = self._write(struct, role, value, value is None)
+        self._touch(struct, place, write, live=True, held=held)
         self.judgement.changed[place.name] = None
 
     def _judge_overwritten(self, struct: Struct, place: Place) -> None:
@@ -165,8 +190,11 @@ class _Bench:
         if entry:
             self._touch(struct, place, None)
             return
+        held = self._held(field)
         write = self._write(struct, decision.role, None, True) if decision.allowed else None
-        self._touch(struct, place, write)
+        if write is not None and self._locked(held, field, write.written_at):
+            write = None
+        self._touch(struct, place, write, held=held)
 
     def _write(self, struct: Struct, role: str, value: object, cleared: bool) -> Write:
         frame, author = self.frame, self.frame.author
@@ -216,7 +244,9 @@ class _Bench:
                 self.frame.author, Operation.WRITE, field, self.record.state
             )
             if decision.allowed:
-                decision = self._bad_text(struct, place, decision)
+                written_at = self.times.of(struct.client, struct.end - 1)
+                locked = self._locked(self._held(field), field, written_at)
+                decision = locked or self._bad_text(struct, place, decision)
             if decision.allowed:
                 self.judgement.role = decision.role
                 self.judgement.changed[place.name] = None
@@ -325,12 +355,18 @@ class _Bench:
         return False
 
     def _touch(
-        self, struct: Struct, place: Place, write: Write | None, *, live: bool = False
+        self,
+        struct: Struct,
+        place: Place,
+        write: Write | None,
+        *,
+        live: bool = False,
+        held: Hold | None = None,
     ) -> None:
         if write is not None:
             self.judgement.role = write.role
         self.judgement.touches.setdefault(place, []).append(
-            Touch((struct.client, struct.end - 1), struct.origin, write, live)
+            Touch((struct.client, struct.end - 1), struct.origin, write, live, held)
         )
 
     # -- deletions -------------------------------------------------------------------------------
@@ -350,9 +386,13 @@ class _Bench:
                 self.judgement.hits.setdefault(place, []).append(Hit(client, first, last))
 
     def _may_delete(self, place: Place) -> Decision:
-        return self.record.policy.decide(
-            self.frame.author, Operation.DELETE, place.field, self.record.state
+        field = place.field
+        decision = self.record.policy.decide(
+            self.frame.author, Operation.DELETE, field, self.record.state
         )
+        if field is None or not decision.allowed:
+            return decision
+        return self._locked(self._held(field), field, self.frame.written_at) or decision
 
     def _judge_text_delete(self, place: Place, client: int, start: int, end: int) -> None:
         start, end = self._widened(self.record, client, start, end)
@@ -398,7 +438,8 @@ class _Bench:
             decision = self._may_clear(place)
             if not decision.allowed and tail.live == author.user_id:
                 continue  # they take back what was refused anyway
-            judgement.clears[place] = Clear(tail, decision)
+            held = None if place.field is None else self._held(place.field)
+            judgement.clears[place] = Clear(tail, decision, held)
             if decision.allowed:
                 judgement.role = judgement.role or decision.role
                 judgement.changed[place.name] = None
@@ -408,9 +449,10 @@ class _Bench:
     def _may_clear(self, place: Place) -> Decision:
         if place.field is None:
             return SERVER_OWNED
-        operation = Operation.CHANGE if place.field.kind == "entry" else Operation.DELETE
+        if place.field.kind != "entry":
+            return self._may_delete(place)
         return self.record.policy.decide(
-            self.frame.author, operation, place.field, self.record.state
+            self.frame.author, Operation.CHANGE, place.field, self.record.state
         )
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from permissions.model import Decision, Rule
 from sync.fields import Place
+from sync.locks import Hold
 from sync.registers import Tail, Write
 from sync.structs import Deletes, Id, Kind, Struct, StructsByClient
 
@@ -21,20 +22,25 @@ connection's budget for a minute, which such a frame uses up."""
 class Touch(NamedTuple):
     """A struct in a keyed place: the write it makes, None where its author may not write there.
 
-    live: it came with content.
+    live: it came with content. held: somebody else's lock, which an edit written offline meets.
     """
 
     last: Id
     origin: Id | None
     write: Write | None
     live: bool
+    held: Hold | None = None
 
 
 class Clear(NamedTuple):
-    """A deletion of what a key showed (`tail`) and whether its author may clear the field."""
+    """A deletion of what a key showed (`tail`) and whether its author may clear the field.
+
+    held: somebody else's lock, which a clearing done offline meets.
+    """
 
     tail: Tail
     decision: Decision
+    held: Hold | None = None
 
 
 class Hit(NamedTuple):

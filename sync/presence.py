@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from permissions.model import Principal
+from sync.instants import instant
 from sync.wire import AwarenessEntry
 
 __all__ = ["MAX_CLIENTS_PER_PEER", "Presence"]
@@ -127,5 +128,5 @@ def _stamp(
         "name": principal.name,
         "role": min(principal.roles, default=""),
     }
-    stamped["last_activity"] = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    stamped["last_activity"] = instant(now)
     return AwarenessEntry(entry.client, entry.clock, msgspec.json.encode(stamped).decode())

@@ -8,6 +8,7 @@ from permissions.model import RecordState
 from permissions.policy import Policy
 from sync.anchors import Anchors
 from sync.fields import Place
+from sync.locks import Hold
 from sync.registers import Register
 from sync.structs import Id, StructsByClient
 
@@ -36,6 +37,8 @@ class RecordView(PairIndex, Protocol):
     state: RecordState
     limits: Limits
     registers: dict[Place, Register]
+
+    def hold_of(self, field: str) -> Hold | None: ...
 
     def text_units(self, root: str) -> int: ...
 

@@ -7,6 +7,7 @@ SPEC REG-1 to REG-8.
 """
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -184,10 +185,11 @@ class Register(msgspec.Struct, array_like=True):
             crowded = next(n for n, one in enumerate(self.contenders) if share[one.author] == most)
             del self.contenders[crowded]
 
-    def settle(self, touched: set[Id]) -> bool:
+    def settle(self, touched: set[Id], yielding: Collection[Id] = ()) -> bool:
         """Decide between the standing write and the touched contenders: the later stands (REG-5).
 
         A tie in time goes to the one that arrived later. Equal values are no conflict (REG-6).
+        yielding: contenders that met somebody's lock: they never take its holder's place (LOCK-8).
         Returns whether a conflict remains.
         """
         for head in [head for head in self.contenders if head.id in touched]:
@@ -196,7 +198,7 @@ class Register(msgspec.Struct, array_like=True):
             if head.equals(standing):
                 self.contenders.remove(head)
                 self.alias(head.id, standing.id)
-            elif head.written_at >= standing.written_at:
+            elif head.id not in yielding and head.written_at >= standing.written_at:
                 self.contenders[self.contenders.index(head)] = standing
                 self.standing = head
         return bool(self.contenders)
@@ -205,7 +207,10 @@ class Register(msgspec.Struct, array_like=True):
 def _continues(head: Write, basis: Id | None, login_id: str) -> bool:
     if basis == head.id:
         return True
-    return head.removed is not None and basis == head.removed and login_id == head.login_id
+    # Without a struct of its own (client 0) it continues for its author from what it removed, or,
+    # of a field that was held empty, from nothing.
+    has_no_struct = head.removed is not None or head.id[0] == 0
+    return has_no_struct and basis == head.removed and login_id == head.login_id
 
 
 def insert_in_order(trail: list[Tail], tail: Tail) -> int:

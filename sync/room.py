@@ -5,7 +5,7 @@ Both change the live document at once and return what must be stored before anyb
 storing fails the room is to be thrown away and loaded again. SPEC ROOM-1 to ROOM-7.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -29,6 +29,7 @@ from sync.frame import Frame
 from sync.gate import Limits, judge
 from sync.healing import restored_copies, succeeding_copies
 from sync.judgement import Judgement
+from sync.locks import Hold
 from sync.placement import RESERVED_CLIENT_IDS, Gap, Placement, check_owners, place_structs
 from sync.ranges import normalised
 from sync.refusing import refusals_of
@@ -105,6 +106,7 @@ class Room:
         self._idle_bytes = 0
         self._counted_at = -1
         self.registers = books.registers
+        self.hold_of: Callable[[str], Hold | None] = _nobody_holds
 
     # -- what the gate reads ---------------------------------------------------------------------
 
@@ -407,3 +409,8 @@ class Room:
         self.hash = row.hash
         self.bytes += len(update)
         return row
+
+
+def _nobody_holds(field: str) -> Hold | None:
+    """The locks of a room that nobody shares: none."""
+    return None

@@ -19,6 +19,10 @@ MAX_JOURNAL = 20_000
 """Journal entries that may wait for the update they describe."""
 
 
+LOCK_REQUESTS_PER_SECOND = 10
+"""Lock messages of one connection: each may leave an audit entry. People move between fields."""
+
+
 class TokenBucket:
     """Allows `rate` units a second on average, and `burst` at once."""
 
@@ -69,6 +73,7 @@ class Session:
         self.awareness = TokenBucket(
             budgets.awareness_per_second, budgets.awareness_per_second * 2, now_s
         )
+        self.locks = TokenBucket(LOCK_REQUESTS_PER_SECOND, LOCK_REQUESTS_PER_SECOND * 5, now_s)
 
     def asked(self, version: int) -> None:
         """SyncStep1 went out after everything up to `version`."""

@@ -1,4 +1,4 @@
-"""WebSocket messages ↔ values: y-protocols' own (0 to 3) and Fieldchart's extensions (100 to 103).
+"""WebSocket messages ↔ values: y-protocols' own (0 to 3) and Fieldchart's extensions (100 to 104).
 
 One message per frame, as y-websocket sends them; bytes after it are malformed. Updates stay bytes
 here (`sync/update.py` decodes them). Sources: y-protocols `sync.js`, `awareness.js`, `auth.js`;
@@ -7,7 +7,7 @@ contract, section 3. SPEC WIRE.
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ __all__ = [
     "AwarenessMessage",
     "Journal",
     "JournalEntry",
+    "LockRequest",
     "Message",
     "Notice",
     "PermissionDenied",
@@ -35,6 +36,7 @@ __all__ = [
     "decode_message",
     "encode_awareness",
     "encode_journal",
+    "encode_lock_request",
     "encode_notice",
     "encode_permission_denied",
     "encode_query_awareness",
@@ -46,9 +48,12 @@ __all__ = [
 ]
 
 SYNC, AWARENESS, AUTH, QUERY_AWARENESS = 0, 1, 2, 3
-SAVED, REFUSED, JOURNAL, NOTICE = 100, 101, 102, 103
+SAVED, REFUSED, JOURNAL, NOTICE, LOCK = 100, 101, 102, 103, 104
 STEP1, STEP2, UPDATE = 0, 1, 2
 PERMISSION_DENIED = 0
+
+MAX_LOCK_REQUEST = 512
+"""Characters of a lock message: a field's name, an action and a number."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_INSTANT_MS = 253_402_300_799_999
@@ -148,6 +153,18 @@ class Notice(msgspec.Struct, frozen=True):
     body: dict[str, JsonValue]
 
 
+class LockRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a client wants of a field's lock; answered by a Notice `{event: "lock", …}`.
+
+    fence: of exactly the lock that is meant. take_over: from another window of the same person.
+    """
+
+    action: Literal["acquire", "renew", "release"]
+    field: str
+    fence: int | None = None
+    take_over: bool = False
+
+
 Message: TypeAlias = (
     SyncStep1
     | SyncStep2
@@ -159,6 +176,7 @@ Message: TypeAlias = (
     | Refused
     | Journal
     | Notice
+    | LockRequest
 )
 
 _T = TypeVar("_T")
@@ -185,9 +203,11 @@ def decode_message(data: bytes, bounds: Bounds) -> Message:
         count, position = read_varuint(data, position)
         version, position = read_varuint(data, position)
         return _whole(data, position, Saved(count, version))
-    if kind not in (REFUSED, JOURNAL, NOTICE):
+    if kind not in (REFUSED, JOURNAL, NOTICE, LOCK):
         raise MalformedFrame("A message is of an unknown type.")
     text, position = read_string(data, position)
+    if kind == LOCK:
+        return _whole(data, position, _lock_request(text, bounds))
     if kind == JOURNAL:
         return _whole(data, position, Journal(_decode_journal(text, bounds)))
     body = parse_json(text, bounds.max_nesting, [bounds.max_value_items])
@@ -256,6 +276,19 @@ def _awareness_entry(client: int, clock: int, raw: bytes, bounds: Bounds) -> Awa
     if not isinstance(state, dict):
         raise MalformedFrame("An awareness state is neither an object nor null.")
     return AwarenessEntry(client, clock, text, state)
+
+
+def _lock_request(text: str, bounds: Bounds) -> LockRequest:
+    if len(text) > MAX_LOCK_REQUEST:
+        raise FrameTooLarge("A lock message is too long.")
+    body = parse_json(text, 1, [bounds.max_value_items])
+    try:
+        request = msgspec.convert(body, LockRequest, strict=True)
+    except msgspec.ValidationError:
+        raise MalformedFrame("A lock message is not of the agreed shape.") from None
+    if request.fence is not None and not 0 <= request.fence < 2**53:
+        raise MalformedFrame("A fencing number is impossible.")
+    return request
 
 
 def _decode_journal(text: str, bounds: Bounds) -> tuple[JournalEntry, ...]:
@@ -353,6 +386,11 @@ def encode_refused(body: Mapping[str, object]) -> bytes:
 def encode_notice(body: Mapping[str, object]) -> bytes:
     """A frame: `body` is `{event, …}`, of JSON values."""
     return _text_frame(bytes((NOTICE,)), msgspec.json.encode(body))
+
+
+def encode_lock_request(request: LockRequest) -> bytes:
+    """A frame that asks for a lock, its renewal or its release."""
+    return _text_frame(bytes((LOCK,)), msgspec.json.encode(request))
 
 
 def encode_journal(entries: Iterable[JournalEntry]) -> bytes:

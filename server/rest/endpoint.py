@@ -83,7 +83,8 @@ class Answer:
 class Endpoint:
     """One call: what it takes, what it gives, who answers it.
 
-    body, query, answer: types that msgspec decodes and describes. public: works without log-in.
+    body, query, answer: types that msgspec decodes and describes. may_be_empty: without a body the
+    type's defaults hold. public: works without log-in.
     statuses: the problems a caller must expect besides 401 and 500. audit: what the trail calls a
     call that was denied or failed; by default what its method does.
     """
@@ -95,6 +96,7 @@ class Endpoint:
     answer: Any = None
     status: int = 200
     body: Any = None
+    may_be_empty: bool = False
     query: Any = Empty
     public: bool = False
     media_type: str = JSON
@@ -167,6 +169,8 @@ class Resource:
                 raw = await _read_body(scope, receive, limit)
         except TimeoutError as error:
             raise errors.RequestTimeout from error
+        if not raw and endpoint.may_be_empty:
+            return endpoint.body()
         return decode_body(raw, endpoint.body)
 
 

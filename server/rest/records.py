@@ -32,6 +32,8 @@ PAGE_LIMIT = 200
 _Ulid = Annotated[str, msgspec.Meta(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$(?!\n)")]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 _PatientId = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,128}$(?!\n)")]
+MAX_FENCES = 100
+_FENCE = re.compile(r"[0-9]{1,16}\Z", re.ASCII)
 _ETAG = re.compile(r'(?:"([0-9]{1,15})"|([0-9]{1,15}))\Z', re.ASCII)
 
 
@@ -155,7 +157,10 @@ async def edit_record(call: Call[dict[str, Json], Empty]) -> Answer:
     if not call.body:
         raise invalid("", Rule.TYPE, "Name at least one field.")
     record_id = await record_id_of(call.house.store, call.path["id"])
-    view = await call.house.rooms.edit(call.principal, record_id, call.body, if_version=version)
+    view = await call.house.rooms.edit(
+        call.principal, record_id, call.body, if_version=version,
+        fences=_fences(call.header("lock-fence")),
+    )  # fmt: skip
     return _record(view)
 
 
@@ -182,6 +187,16 @@ def _if_match(header: str | None) -> int:
     if match is None:
         raise MalformedRequest('If-Match must be the ETag of one version, such as "12".')
     return int(match[1] or match[2])
+
+
+def _fences(header: str | None) -> tuple[int, ...]:
+    """The fencing numbers of locks without which the edit shall not count."""
+    if header is None:
+        return ()
+    parts = [part.strip() for part in header.split(",")]
+    if len(parts) > MAX_FENCES or not all(_FENCE.match(part) for part in parts):
+        raise MalformedRequest("Lock-Fence must be fencing numbers, separated by commas.")
+    return tuple(int(part) for part in parts)
 
 
 def _check_filters(call: Call[None, BoardQuery], query: BoardQuery) -> None:
@@ -234,7 +249,8 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="PATCH", path="/api/records/{id}", summary="Edit fields of a record",
-        handle=edit_record, body=dict[str, Json], answer=RecordView, request_headers=("If-Match",),
+        handle=edit_record, body=dict[str, Json], answer=RecordView,
+        request_headers=("If-Match", "Lock-Fence"),
         statuses=(400, 403, 404, 409, 412, 413, 422, 428, 503),
     ),
     Endpoint(

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import re
-from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
@@ -12,6 +11,7 @@ from permissions.model import Rule
 from server.problems import invalid
 from storage.errors import RecordNotFound
 from storage.ports import Store, User
+from sync.instants import instant
 
 __all__ = [
     "Cursor",
@@ -68,11 +68,6 @@ class People:
             return Person(id=user_id, username="", name="", role=role)
         role = role or next(iter(sorted(user.roles)), "")
         return Person(id=user.id, username=user.username, name=user.name, role=role)
-
-
-def instant(at: datetime) -> str:
-    """`at` as the contract writes times: 2026-01-31T07:00:00.000Z."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def cursor_after(record_id: str) -> str:

@@ -1,4 +1,4 @@
-"""`/sync/{record}`: the y-websocket protocol, byte for byte, plus messages 100 to 103.
+"""`/sync/{record}`: the y-websocket protocol, byte for byte, plus messages 100 to 104.
 
 Reads frames, decodes them strictly, and hands them to the room in their order. A frame that does
 not parse ends this socket with its close code and nothing else. Closing before accepting would look
@@ -21,7 +21,7 @@ from server.accounts.credentials import subprotocol_from
 from server.audit.entries import entry_for
 from server.errors import NotAllowed
 from server.house import House
-from server.inbox import Arrived, SyncAsked
+from server.inbox import Arrived, LockAsked, SyncAsked
 from server.live_room import LiveRoom
 from server.problems import close_code_of, kind_of, problem_of, report_incident
 from server.rooms import RoomHost
@@ -35,6 +35,7 @@ from sync.session import Budgets, Session
 from sync.wire import (
     AwarenessMessage,
     Journal,
+    LockRequest,
     PermissionDenied,
     QueryAwareness,
     SyncStep1,
@@ -55,6 +56,7 @@ __all__ = [
 
 EXTENSION = "fieldchart.v1"
 OVERLOADED = 4503
+TOO_MANY = 4429
 
 USED_EVERY = timedelta(seconds=1)
 """How often writing counts as use of a log-in: idle times are hours."""
@@ -261,6 +263,8 @@ class FrameReader:
                 connection.send(encode_awareness(room.presence.everybody()))
         elif isinstance(message, Journal):
             connection.session.keep_journal(message.entries, connection.principal.login_id)
+        elif isinstance(message, LockRequest):
+            return self._take_lock_request(message)
         elif not isinstance(message, PermissionDenied):
             # 100, 101 and 103 are the server's to say.
             self._reject(MalformedFrame("Only the server sends this message."), "frame")
@@ -288,6 +292,13 @@ class FrameReader:
         slower: asyncio.Future[None] = loop.create_future()
         loop.call_later(wait_s, slower.set_result, None)
         return slower
+
+    def _take_lock_request(self, message: LockRequest) -> "asyncio.Future[None] | None":
+        connection = self._connection
+        if connection.session.locks.take(1, time.monotonic()):
+            connection.close(TOO_MANY, "Too many lock messages.")
+            return None
+        return self._room.inbox.add(LockAsked(connection, message))
 
     def _take_presence(self, message: AwarenessMessage) -> None:
         connection, room = self._connection, self._room

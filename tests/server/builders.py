@@ -1,7 +1,7 @@
 """A house whose rooms are a double, with invented people, a stepped clock and HTTP in process."""
 
 import io
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -89,8 +89,9 @@ class DoubleRooms:
         return view
 
     async def edit(
-        self, author: Principal, record_id: str, fields: Mapping[str, Json], *, if_version: int
-    ) -> RecordView:
+        self, author: Principal, record_id: str, fields: Mapping[str, Json], *, if_version: int,
+        fences: Sequence[int] = (),
+    ) -> RecordView:  # fmt: skip
         view = await self.view(record_id, author)
         if view.version != if_version:
             raise VersionMismatch(view.version, ["vitals.pulse"])

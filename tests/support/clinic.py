@@ -18,6 +18,7 @@ from sync.document import ABSENT
 from sync.effects import Conflict, Refusal, Snapshot, UpdateRow
 from sync.frame import Frame, Knowledge, WrittenRange
 from sync.gate import Limits
+from sync.locks import Hold
 from sync.replay import new_room, replay, snapshot_of
 from sync.room import Accepted, Proposal, Room
 from sync.update import (
@@ -76,6 +77,8 @@ class Clinic:
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.room: Room = empty_room(self.limits)
+        self.holds: dict[str, Hold] = {}
+        self.room.hold_of = self.holds.get
         self.tablets: list[Tablet] = []
         self.rows: list[UpdateRow] = []
         self.snapshot: Snapshot | None = None
@@ -84,6 +87,13 @@ class Clinic:
         self.corrections = 0
         self.frames = 0
         self.now_s = 0.0
+
+    def lock(self, field: str, person: Principal, seconds: float = 300.0) -> None:
+        """Let somebody hold a field from now on."""
+        self.holds[field] = Hold(
+            field=field, fence=len(self.holds) + 1, holder=person, role=min(person.roles),
+            connection="", acquired_at=at(self.now_s), until=at(self.now_s + seconds),
+        )  # fmt: skip
 
     # -- people and links ------------------------------------------------------------------------
 
@@ -130,7 +140,7 @@ class Clinic:
         if message.kind == "step2":
             link.knowledge.version = max(link.knowledge.version, link.asked.popleft())
         update = decode_update(message.payload, BOUNDS)
-        return self.take(tablet, update, message.written_at)
+        return self.take(tablet, update, message.written_at, live=message.kind == "update")
 
     def step_down(self, tablet: Tablet) -> bool:
         """Let the tablet take the server's next message."""
@@ -174,6 +184,7 @@ class Clinic:
         *,
         whole: bool = False,
         journal: tuple[WrittenRange, ...] = (),
+        live: bool = True,
     ) -> Proposal:
         """Propose an update in the tablet's name, as if it had just arrived."""
         link = tablet.link
@@ -186,7 +197,7 @@ class Clinic:
             update=update, author=tablet.person,
             knowledge=link.knowledge if link is not None else Knowledge(),
             received_at=received_at, written_at=written_at or received_at, whole=whole,
-            journal=journal,
+            journal=journal, live=live,
         )  # fmt: skip
         proposal = self.room.propose_now(frame)
         if proposal.gap is not None and link is not None:
@@ -221,6 +232,7 @@ class Clinic:
         for tablet in self.tablets:
             self.disconnect(tablet)
         self.room = self.loaded(from_snapshot=from_snapshot)
+        self.room.hold_of = self.holds.get
 
     def loaded(self, *, from_snapshot: bool) -> Room:
         return reloaded(self.rows, self.snapshot if from_snapshot else None, self.limits)

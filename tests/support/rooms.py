@@ -1,7 +1,7 @@
 """Live rooms in memory, peers that record what they are sent, a store that can be held up."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,16 +160,19 @@ class RecordingPeer:
         room.join(self)
         await room.inbox.put(SyncAsked(self, {}))
 
-    async def push(self, room: LiveRoom) -> None:
-        """Send the edits made since the last push."""
+    async def push(self, room: LiveRoom, at: datetime = NOW, *, answer: bool = False) -> None:
+        """Send the edits made since the last push; answer: as a SyncStep2 would."""
         written, self.written = self.written, []
         for update in written:
-            await room.inbox.put(Arrived(self, update, False, NOW))
+            await room.inbox.put(Arrived(self, update, answer, at))
 
 
 @asynccontextmanager
 async def hosting(
-    store: MemoryStore, profile_file: Path = PROFILES / "outpatient.toml", **settings: object
+    store: MemoryStore,
+    profile_file: Path = PROFILES / "outpatient.toml",
+    clock: Callable[[], datetime] = lambda: NOW,
+    **settings: object,
 ) -> AsyncIterator[tuple[RoomHost, str]]:
     """A running RoomHost and the id of a fresh record of the profile in it."""
     profile = load_profile(profile_file)
@@ -179,7 +182,7 @@ async def hosting(
         Settings(**settings),  # type: ignore[arg-type] # named by the tests
         Metrics(),
         configure_logs("json", "error"),
-        lambda: NOW,
+        clock,
     )
     async with host.running():
         view = await host.create(

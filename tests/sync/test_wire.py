@@ -15,6 +15,7 @@ from sync.wire import (
     AwarenessMessage,
     Journal,
     JournalEntry,
+    LockRequest,
     Message,
     Notice,
     PermissionDenied,
@@ -27,6 +28,7 @@ from sync.wire import (
     decode_message,
     encode_awareness,
     encode_journal,
+    encode_lock_request,
     encode_notice,
     encode_permission_denied,
     encode_query_awareness,
@@ -223,6 +225,40 @@ WHOLE = [
 ]
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        LockRequest(action="acquire", field="vitals.pulse"),
+        LockRequest(action="renew", field="assessment.notes", fence=2**53 - 1),
+        LockRequest(action="release", field="x", fence=0, take_over=True),
+    ],
+)
+def test_a_lock_message_says_what_is_wanted_of_which_lock(request_: LockRequest) -> None:
+    assert decoded(encode_lock_request(request_)) == request_
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "null", "[]", "{}", '{"action":"acquire"}', '{"field":"a"}'),
+        '{"action":"steal","field":"a"}',
+        '{"action":"acquire","field":1}',
+        '{"action":"acquire","field":null}',
+        '{"action":"acquire","field":"a","fence":-1}',
+        '{"action":"acquire","field":"a","fence":9007199254740992}',
+        '{"action":"acquire","field":"a","fence":true}',
+        '{"action":"acquire","field":"a","fence":"1"}',
+        '{"action":"acquire","field":"a","fence":1.5}',
+        '{"action":"acquire","field":"a","take_over":1}',
+        '{"action":"acquire","field":"a","holder":"b"}',
+        '{"action":"acquire","field":{"a":1}}',
+        '{"action":"acquire","field":"' + "a" * 512 + '"}',
+    ],
+)
+def test_a_lock_message_of_another_shape_is_refused(text: str) -> None:
+    refused(text_frame(104, text))
+
+
 @pytest.mark.parametrize("frame", WHOLE)
 def test_bytes_after_the_message_are_refused(frame: bytes) -> None:
     assert decoded(frame)
@@ -236,7 +272,7 @@ def test_a_truncated_message_is_refused(frame: bytes) -> None:
         refused(frame[:end])
 
 
-@pytest.mark.parametrize("kind", [4, 5, 8, 99, 104, 127, 2**40])
+@pytest.mark.parametrize("kind", [4, 5, 8, 99, 105, 127, 2**40])
 def test_unknown_messages_are_refused(kind: int) -> None:
     refused(uint(kind) + b"\x00\x00")
     refused(uint(kind))
@@ -315,7 +351,7 @@ def test_reasons_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("levels", [33, 1000, 20_000, 100_000])
-@pytest.mark.parametrize("kind", [101, 102, 103])
+@pytest.mark.parametrize("kind", [101, 102, 103, 104])
 def test_json_nested_too_deeply_is_refused_without_recursion(kind: int, levels: int) -> None:
     with pytest.raises(FrameTooLarge):
         decode_message(text_frame(kind, '[{"a":' * levels), BOUNDS)
