@@ -20,6 +20,7 @@ from server.sockets.framing import binary_frame
 from storage.ports import Records
 from sync.effects import (
     Announcement,
+    AuditAction,
     AuditEntry,
     Commit,
     Conflict,
@@ -137,16 +138,11 @@ class Batch:
     ) -> None:
         self.rows.append(accepted.row)
         self.accepted.append((accepted, peer, heal))
-        version = accepted.row.version
+        row = accepted.row
+        action: AuditAction = "update" if row.version > 1 else "create"
+        detail = f"role={row.role}" if row.role else ""
         self.audit.append(
-            entry_for(
-                author,
-                "update" if version > 1 else "create",
-                "success",
-                at,
-                self.record_id,
-                version,
-            )
+            entry_for(author, action, "success", at, self.record_id, row.version, detail)
         )
 
     def is_empty(self) -> bool:

@@ -80,6 +80,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     audit_head_seconds: Annotated[
         float, _meta("s", "How often the head of the audit trail is logged, if it moved.", ge=1)
     ] = 300.0
+    audit_source: Annotated[
+        str, _meta("name", "What this server is called in FHIR audit events.", min_length=1)
+    ] = "fieldchart"
 
     # Signing in
     argon2_memory_kib: Annotated[

@@ -1,6 +1,6 @@
 """A store in memory that behaves like the one on disk, for tests and the demo. Nothing survives."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -194,6 +194,11 @@ class MemoryRecords:
         if profiles is None:
             return None
         return {id for id, each in self._records.items() if each.head.facts.profile in profiles}
+
+    async def patients(self, record_ids: Collection[str]) -> Mapping[str, str]:
+        self._trail.require_open()
+        known = ((id, self._records.get(id)) for id in record_ids)
+        return {id: each.head.facts.patient_id for id, each in known if each is not None}
 
     async def next_number(self, prefix: str) -> str:
         self._trail.require_open()

@@ -3,7 +3,7 @@
 All calls are coroutines and raise `storage.errors`. An answer means: it is on disk.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -104,6 +104,9 @@ class Records(Protocol):
     async def conflicts(self, record_id: str) -> Sequence[Conflict]: ...
 
     def record_ids(self) -> AsyncIterator[str]: ...
+
+    async def patients(self, record_ids: Collection[str]) -> Mapping[str, str]:
+        """The patient of each of these records; what is unknown is left out. At most a page."""
 
     async def next_number(self, prefix: str) -> str:
         """A human number that was never given out before: `OPD-000001`."""

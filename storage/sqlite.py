@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -124,6 +124,14 @@ class SqliteRecords:
             for record_id in found:
                 yield record_id
             after = found[-1]
+
+    async def patients(self, record_ids: Collection[str]) -> Mapping[str, str]:
+        wanted = select(records.c.id, records.c.patient_id).where(records.c.id.in_(record_ids))
+
+        async def read(on: AsyncConnection) -> Mapping[str, str]:
+            return {row[0]: row[1] for row in await on.execute(wanted)}
+
+        return await self._readers.on_loop(read)
 
     async def next_number(self, prefix: str) -> str:
         return await self._database.write(lambda on: heads.next_number(on, prefix))

@@ -4,13 +4,13 @@ A supervisor sees what happened to the records of their profiles, an administrat
 trail holds ids; the names of people are looked up for the answer. Reading it is audited.
 """
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from permissions.model import Principal, Rule
 from server.audit.actions import ACTIONS
+from server.audit.selection import AuditSelection, asked_for, filter_of
 from server.errors import NotAllowed
 from server.house import House
 from server.problems import invalid
@@ -25,29 +25,13 @@ from server.rest.shapes import (
     cursor_after,
     id_after,
     instant,
-    record_id_of,
 )
-from storage.errors import RecordNotFound, UserNotFound
-from storage.ports import AuditFilter, Store
-from sync.effects import AuditAction, AuditEntry, AuditOutcome
+from storage.ports import AuditFilter
+from sync.effects import AuditEntry
 
-__all__ = ["ENDPOINTS", "AuditSelection", "asked_for", "audited_profiles", "filter_of"]
+__all__ = ["ENDPOINTS"]
 
 PAGE_LIMIT = 200
-
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-_Time = Annotated[datetime, msgspec.Meta(tz=True, description="ISO 8601 with its zone.")]
-
-
-class AuditSelection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which entries. record: id or number; user: id or user name; since ≤ time < until."""
-
-    record: _Name | None = None
-    user: _Name | None = None
-    action: AuditAction | None = None
-    outcome: AuditOutcome | None = None
-    since: _Time | None = None
-    until: _Time | None = None
 
 
 class AuditQuery(AuditSelection, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,7 +62,7 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
 async def list_audit(call: Call[None, AuditQuery]) -> Answer:
     """The audit trail of the caller's profiles (an administrator's: all of it), newest first."""
     query = call.query
-    profiles = audited_profiles(call.house, call.principal)
+    profiles = _audited_profiles(call.house, call.principal)
     wanted = await filter_of(call.house.store, query, profiles)
     found = await call.house.store.audit(
         **_named(wanted),
@@ -93,7 +77,7 @@ async def list_audit(call: Call[None, AuditQuery]) -> Answer:
     return Answer(value=Listing([_line(seq, entry, people) for seq, entry in page], more))
 
 
-def audited_profiles(house: House, who: Principal) -> frozenset[str] | None:
+def _audited_profiles(house: House, who: Principal) -> frozenset[str] | None:
     """The profiles of whose records this person may read the trail; None is everything.
 
     Raises NotAllowed.
@@ -108,62 +92,9 @@ def audited_profiles(house: House, who: Principal) -> frozenset[str] | None:
     return profiles
 
 
-async def filter_of(
-    store: Store, wanted: AuditSelection, profiles: frozenset[str] | None
-) -> AuditFilter:
-    """The selection with its record and person found. Raises InvalidRequest with the field."""
-    since, until = _utc("since", wanted.since), _utc("until", wanted.until)
-    if since is not None and until is not None and since >= until:
-        raise invalid("until", Rule.RANGE, "This must be after `since`.")
-    return AuditFilter(
-        record_id=None if wanted.record is None else await _record(store, wanted.record),
-        user_id=None if wanted.user is None else await _user(store, wanted.user),
-        action=wanted.action,
-        outcome=wanted.outcome,
-        since=since,
-        until=until,
-        profiles=profiles,
-    )
-
-
-def asked_for(wanted: AuditFilter) -> str:
-    """The filter as ids, for the entry that says somebody read the trail."""
-    asked = {
-        "user": wanted.user_id,
-        "action": wanted.action,
-        "outcome": wanted.outcome,
-        "since": wanted.since and instant(wanted.since),
-        "until": wanted.until and instant(wanted.until),
-    }
-    return " ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
-
-
 def _named(wanted: AuditFilter) -> dict[str, Any]:
     names = ("record_id", "user_id", "action", "outcome", "since", "until", "profiles")
     return {name: getattr(wanted, name) for name in names}
-
-
-def _utc(name: str, at: datetime | None) -> datetime | None:
-    try:
-        return at and at.astimezone(UTC)
-    except OverflowError as error:
-        raise invalid(name, Rule.RANGE, "There is no such instant.") from error
-
-
-async def _record(store: Store, address: str) -> str:
-    try:
-        return await record_id_of(store, address)
-    except RecordNotFound as error:
-        raise invalid("record", Rule.UNKNOWN_FIELD, "There is no such record.") from error
-
-
-async def _user(store: Store, address: str) -> str:
-    for find in (store.directory.user, store.directory.user_by_username):
-        try:
-            return (await find(address)).id
-        except UserNotFound:
-            continue
-    raise invalid("user", Rule.UNKNOWN_FIELD, "There is no such person.")
 
 
 def _seq_of(cursor: str | None) -> int:

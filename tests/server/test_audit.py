@@ -95,7 +95,7 @@ async def test_a_life_of_a_record_is_told_by_its_entries(household: Household) -
     told = [each for each in found if each[0] != "login"]
     assert told == [
         ("create", "success", 1, ""),
-        ("update", "success", 2, ""),
+        ("update", "success", 2, "role=nurse"),
         ("update", "failure", 0, "PATCH /api/records/{id} 412 version-mismatch"),
         ("update", "denied", 0, "PATCH /api/records/{id} 403 edit-refused rules=role"),
         ("read", "success", 2, ""),
