@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from permissions.model import Principal
+from server.conflicts import tell_of_conflicts
 from server.executor import Batch
 from server.facts import facts_of
 from sync.view import disputed_fields
@@ -26,6 +27,7 @@ SERVER = Principal(
 def draw_consequences(live: "LiveRoom", batch: Batch, at: datetime) -> None:
     """Write the facts that follow from what the batch has changed."""
     _note_disputes(live, batch, at)
+    tell_of_conflicts(batch, at)
     summary = live.room.profile.summary
     shown = {*summary.title, *summary.search, summary.priority}
     if batch.has_facts or not shown.isdisjoint(batch.fields):

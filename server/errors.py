@@ -3,6 +3,8 @@
 ServerError
 ├── EditRefused        one or more fields of a REST edit are refused; nothing of it was applied
 ├── VersionMismatch    the record moved on since the caller read it ("Please refresh")
+├── AlreadyDecided     the conflict or refusal was decided before, and is decided once
+├── NotApplicable      nothing of this refusal can be proposed again
 ├── NotAllowed         this person may not do this at all
 ├── NotSignedIn        no valid log-in
 ├── TooManyAttempts    log-ins are throttled
@@ -26,8 +28,11 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from permissions import Rule
+from server.people import Instant, Person
 
 __all__ = [
+    "AlreadyDecided",
+    "ChangedField",
     "EditRefused",
     "FieldHeld",
     "FieldViolation",
@@ -36,6 +41,7 @@ __all__ = [
     "MalformedRequest",
     "MethodNotAllowed",
     "NotAllowed",
+    "NotApplicable",
     "NotSignedIn",
     "OriginNotAllowed",
     "Overloaded",
@@ -59,6 +65,18 @@ class FieldViolation(msgspec.Struct, frozen=True):
     reason: str
 
 
+class ChangedField(msgspec.Struct, frozen=True, kw_only=True):
+    """A field that changed since the caller read the record: who wrote it last, when, what it is.
+
+    value: what the field shows now, null where it was cleared; left out where it is too long.
+    """
+
+    field: str
+    author: Person
+    at: Instant
+    value: object = msgspec.UNSET
+
+
 class ServerError(Exception):
     """Root of the shell's errors. Messages are sentences without clinical content."""
 
@@ -70,10 +88,27 @@ class EditRefused(ServerError):
 
 
 class VersionMismatch(ServerError):
-    def __init__(self, current_version: int, changed: Sequence[str]) -> None:
+    """`.changes`: the fields that changed since, without those that the caller may not read.
+
+    `.more`: further ones may have changed, so much has happened since.
+    """
+
+    def __init__(
+        self, current_version: int, changes: Sequence[ChangedField], *, more: bool = False
+    ) -> None:
         super().__init__("Please refresh: the record changed since you read it.")
         self.current_version = current_version
-        self.changed = tuple(changed)
+        self.changes = tuple(changes)
+        self.changed = tuple(change.field for change in changes)
+        self.more = more or None
+
+
+class AlreadyDecided(ServerError):
+    pass
+
+
+class NotApplicable(ServerError):
+    pass
 
 
 class NotAllowed(ServerError):

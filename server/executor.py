@@ -24,6 +24,7 @@ from sync.effects import (
     AuditEntry,
     Commit,
     Conflict,
+    Loss,
     RecordFacts,
     Refusal,
     UpdateRow,
@@ -53,6 +54,7 @@ class Batch:
         self.accepted: list[tuple[Accepted, Peer | None, bool]] = []
         self.refusals: list[Refusal] = []
         self.conflicts: list[Conflict] = []
+        self.losses: list[Loss] = []
         self.audit: list[AuditEntry] = []
         self.judged: list[tuple[Peer, Proposal, int, bool]] = []
         self.facts: RecordFacts | None = None
@@ -121,6 +123,7 @@ class Batch:
             )
         if proposal.conflicts:
             self.conflicts.extend(proposal.conflicts)
+            self.losses.extend(proposal.losses)
             detail = f"fields={len(proposal.conflicts)}"
             self.audit.append(
                 entry_for(author, "conflict", "success", at, self.record_id, version, detail)
@@ -132,6 +135,18 @@ class Batch:
         """Take in a change of the server's own facts."""
         self.has_facts = True
         self._add_row(accepted, None, True, author, at)
+
+    def add_resolution(
+        self, accepted: Accepted, conflict: Conflict, resolver: Principal, at: datetime
+    ) -> None:
+        """Take in a conflict that somebody has decided, and the value that stands by it."""
+        self._add_row(accepted, None, True, resolver, at)
+        self.fields.add(conflict.field)
+        self.conflicts.append(conflict)
+        version, detail = accepted.row.version, f"conflict={conflict.id}"
+        self.audit.append(
+            entry_for(resolver, "resolve", "success", at, self.record_id, version, detail)
+        )
 
     def _add_row(
         self, accepted: Accepted, peer: Peer | None, heal: bool, author: Principal, at: datetime

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -11,7 +11,9 @@ from server.sockets.connection import Peer
 from sync.frame import WrittenRange
 from sync.wire import LockRequest
 
-__all__ = ["Arrived", "Ask", "Inbox", "Item", "LockAsked", "SyncAsked"]
+__all__ = ["Arrived", "Ask", "Inbox", "Item", "Later", "LockAsked", "SyncAsked"]
+
+T = TypeVar("T")
 
 
 class Arrived(msgspec.Struct, frozen=True, gc=False):
@@ -51,6 +53,15 @@ class Ask(msgspec.Struct, frozen=True):
 
     work: Callable[[Any], Awaitable[Any]]
     answer: "asyncio.Future[Any]"
+
+
+class Later(msgspec.Struct, Generic[T], frozen=True):
+    """An answer to be made when everything that follows from the turn has been written too.
+
+    Versions and views made before that would be old before the asker has them.
+    """
+
+    make: Callable[[], T]
 
 
 Item: TypeAlias = Arrived | SyncAsked | LockAsked | Ask

@@ -20,7 +20,7 @@ from server.consequences import draw_consequences
 from server.errors import NotAllowed
 from server.executor import Batch, commit
 from server.field_locks import answer_request, locks_shown
-from server.inbox import Arrived, Ask, Inbox, Item, LockAsked, SyncAsked
+from server.inbox import Arrived, Ask, Inbox, Item, Later, LockAsked, SyncAsked
 from server.logs import Log
 from server.metrics import Metrics
 from server.problems import close_code_of
@@ -242,7 +242,7 @@ class LiveRoom:
             if isinstance(item, Ask) and not item.answer.done():
                 item.answer.set_exception(error)
 
-    async def ask(self, work: Callable[[Batch], Awaitable[T]]) -> T:
+    async def ask(self, work: Callable[[Batch], Awaitable[T | Later[T]]]) -> T:
         """Run `work` in the room's turn; answers when everything it proposed is durable.
 
         Raises what `work` raises, storage errors, and RoomClosed where the room went away first.
@@ -269,6 +269,10 @@ class LiveRoom:
                 else:
                     answers.append(await self._work(item, batch))
             draw_consequences(self, batch, self._clock())
+            answers = [
+                (answer, result.make() if isinstance(result, Later) else result, failure)
+                for answer, result, failure in answers
+            ]
             if not batch.is_empty():
                 self._metrics.batch_size.observe(len(batch.rows))
             await commit(batch, self._records, list(self._synced.values()), self._metrics)

@@ -9,6 +9,7 @@ from permissions import Principal
 
 if TYPE_CHECKING:
     from server.executor import Batch
+    from server.inbox import Later
     from server.live_room import LiveRoom
 
 __all__ = ["Json", "NewRecord", "RecordView", "Rooms"]
@@ -49,8 +50,12 @@ class NewRecord(msgspec.Struct, frozen=True, kw_only=True):
 class Rooms(Protocol):
     """Live records. Every change goes through a room's one inbox; an answer means: on disk."""
 
-    async def ask(self, record_id: str, work: "Callable[[LiveRoom, Batch], Awaitable[T]]") -> T:
+    async def ask(
+        self, record_id: str, work: "Callable[[LiveRoom, Batch], Awaitable[T | Later[T]]]"
+    ) -> T:
         """Run `work` in the record's turn; answers when everything it proposed is on disk.
+
+        A `Later` is made when what follows from the turn is written too: versions, views.
 
         `work` may run again on a fresh room, so it must change nothing else. Raises what `work`
         raises, RecordNotFound, RecordUnreadable, Overloaded.
@@ -81,9 +86,18 @@ class Rooms(Protocol):
         """
 
     async def add_entry(
-        self, author: Principal, record_id: str, section: str, value: Mapping[str, Json]
+        self,
+        author: Principal,
+        record_id: str,
+        section: str,
+        value: Mapping[str, Json],
+        *,
+        if_version: int | None = None,
     ) -> str:
-        """The ULID of the new entry. Raises EditRefused, NotAllowed, RecordNotFound."""
+        """The ULID of the new entry.
+
+        Raises EditRefused, NotAllowed, RecordNotFound; VersionMismatch where a version is named.
+        """
 
     async def stand_at(self, author: Principal, record_id: str, step: str) -> None:
         """Let the record stand at a step of its profile. Raises RecordNotFound."""

@@ -14,7 +14,7 @@ from ulid import ULID
 from permissions.errors import PermissionsError
 from permissions.model import Rule
 from server import errors
-from server.errors import FieldViolation
+from server.errors import ChangedField, FieldViolation
 from server.logs import Log, place_of
 from storage import errors as storage_errors
 from sync import errors as sync_errors
@@ -56,6 +56,8 @@ PROBLEMS: dict[type[BaseException], Kind] = {
     errors.OriginNotAllowed: Kind(403, 4403, "origin-not-allowed", "Origin not allowed"),
     errors.EditRefused: Kind(403, 4403, "edit-refused", "Edit refused"),
     errors.VersionMismatch: Kind(412, 4409, "version-mismatch", "Please refresh"),
+    errors.AlreadyDecided: Kind(409, 4409, "already-decided", "Already decided"),
+    errors.NotApplicable: Kind(409, 4409, "not-applicable", "Cannot be applied"),
     errors.PreconditionRequired: Kind(428, 4400, "precondition-required", "If-Match required"),
     errors.MalformedRequest: Kind(400, 4400, "malformed", "Malformed request"),
     errors.InvalidRequest: Kind(422, 4400, "invalid", "Invalid request"),
@@ -122,6 +124,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     holder: Mapping[str, str] | None = None
     expires_at: str | None = None
     held_elsewhere: bool | None = None
+    changes: tuple[ChangedField, ...] | None = None
+    more: bool | None = None
     incident: str | None = None
 
 
@@ -160,6 +164,8 @@ def problem_of(error: BaseException) -> Problem:
         holder=getattr(error, "holder", None),
         expires_at=getattr(error, "expires_at", None),
         held_elsewhere=getattr(error, "held_elsewhere", None),
+        changes=getattr(error, "changes", None),
+        more=getattr(error, "more", None),
     )
 
 

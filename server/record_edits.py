@@ -10,36 +10,26 @@ from datetime import datetime
 from ulid import ULID
 
 from permissions.model import Principal, Rule
-from server.errors import EditRefused, FieldViolation, VersionMismatch
+from server.errors import EditRefused, FieldViolation
 from server.executor import Batch
 from server.facts import facts_of
 from server.live_room import LiveRoom
 from server.ports import Json, NewRecord, RecordView
-from server.steps import in_steps
-from storage.ports import Records
 from sync.bounds import Bounds
 from sync.document import Draft
 from sync.effects import Refusal
-from sync.fields import FieldIndex
 from sync.frame import Frame, Knowledge
 from sync.instants import instant
 from sync.record_facts import flow_facts
 from sync.replay import state_of
 from sync.room import Room
-from sync.update import Update, decode_steps, decode_update
+from sync.update import decode_update
 from sync.view import chart_of
 from sync.workflow import begin
 
-__all__ = ["add_entry", "edit_fields", "new_record_rows", "view_of"]
+__all__ = ["add_entry", "edit_fields", "is_carried", "new_record_rows", "view_of"]
 
 MAX_NESTING = Bounds().max_nesting
-
-STORED = Bounds(
-    max_frame_bytes=2**31, max_structs=2**31, max_delete_ranges=2**31, max_value_items=2**31,
-)  # fmt: skip
-
-ROWS_LOOKED_AT, BYTES_LOOKED_AT, ROWS_PER_READ = 500, 1024 * 1024, 50
-"""Rows read to tell a stale caller what changed since; the other changes are not listed."""
 
 
 def view_of(room: Room, principal: Principal | None) -> RecordView:
@@ -63,19 +53,11 @@ def view_of(room: Room, principal: Principal | None) -> RecordView:
     )
 
 
-async def edit_fields(
-    live: LiveRoom,
-    batch: Batch,
-    author: Principal,
-    fields: Mapping[str, Json],
-    if_version: int,
-    at: datetime,
-    records: Records,
+def edit_fields(
+    live: LiveRoom, batch: Batch, author: Principal, fields: Mapping[str, Json], at: datetime
 ) -> None:
-    """Propose all of `fields`. Raises VersionMismatch, EditRefused."""
+    """Propose all of `fields`. Raises EditRefused."""
     room = live.room
-    if if_version != room.version:
-        raise VersionMismatch(room.version, await _changed_since(room, records, if_version))
     _check_names(room, fields)
     _propose(room, batch, author, fields, live.desk_client(author.user_id, _new_client), at)
 
@@ -139,7 +121,7 @@ def _propose(
     client: int,
     at: datetime,
 ) -> None:
-    wrong = [name for name, value in fields.items() if not _is_carried(value)]
+    wrong = [name for name, value in fields.items() if not is_carried(value)]
     if wrong:
         raise EditRefused(
             [FieldViolation(name, Rule.TYPE, "No record can hold this value.") for name in wrong]
@@ -187,50 +169,21 @@ def _check_names(room: Room, fields: Mapping[str, Json]) -> None:
         raise EditRefused(wrong)
 
 
-def _is_carried(value: Json, depth: int = MAX_NESTING) -> bool:
+def is_carried(value: Json, depth: int = MAX_NESTING) -> bool:
     """Whether Yrs can hold the value at all: it ends in a panic on integers beyond 64 bits."""
     match value:
         case int():
             return -(2**63) <= value < 2**63
         case list():
-            return depth > 0 and all(_is_carried(one, depth - 1) for one in value)
+            return depth > 0 and all(is_carried(one, depth - 1) for one in value)
         case dict():
-            return depth > 0 and all(_is_carried(one, depth - 1) for one in value.values())
+            return depth > 0 and all(is_carried(one, depth - 1) for one in value.values())
         case _:
             return True
 
 
 def _violation(refusal: Refusal) -> FieldViolation:
     return FieldViolation(refusal.field, Rule(refusal.rule), refusal.reason)
-
-
-async def _changed_since(room: Room, records: Records, version: int) -> list[str]:
-    """Names of the fields that the rows after `version` wrote."""
-    names: dict[str, None] = {}
-    after, size, index = max(version, 0), 0, room.books.index
-    while after < room.version and after - version < ROWS_LOOKED_AT and size < BYTES_LOOKED_AT:
-        rows = await records.rows(room.record_id, after=after, limit=ROWS_PER_READ)
-        if not rows:
-            break
-        for row in rows:
-            update = await in_steps(decode_steps(row.update, STORED))
-            _name_fields(update, index, names)
-            size += len(row.update)
-        after = rows[-1].version
-    return list(names)
-
-
-def _name_fields(update: Update, index: FieldIndex, names: dict[str, None]) -> None:
-    for client, structs in update.structs.items():
-        for struct in structs:
-            place = index.place_of((client, struct.clock))
-            if place is not None and place.field is not None:
-                names.setdefault(place.name)
-    for client, ranges in update.deletes.items():
-        for clock, length in ranges:
-            for _, _, place in index.runs(client, clock, clock + length):
-                if place.field is not None:
-                    names.setdefault(place.name)
 
 
 def _new_client() -> int:

@@ -21,10 +21,12 @@ from server.errors import EditRefused, FieldViolation, NotAllowed, Overloaded, R
 from server.executor import Batch
 from server.expiry import Expiry
 from server.field_locks import check_fences
+from server.inbox import Later
 from server.live_room import LiveRoom, RoomClosed
 from server.logs import Log
 from server.metrics import Metrics
 from server.ports import Json, NewRecord, RecordView
+from server.preconditions import check_current, check_open
 from server.record_edits import add_entry, edit_fields, new_record_rows, view_of
 from server.settings import Settings
 from storage.locks import MemoryLocks
@@ -260,23 +262,29 @@ class RoomHost:
     ) -> RecordView:
         """See ports.Rooms.edit."""
 
-        async def edit(room: LiveRoom, batch: Batch) -> RecordView:
-            self.check_open(room, author)
+        async def edit(room: LiveRoom, batch: Batch) -> Later[RecordView]:
+            check_open(room, author)
             check_fences(room, author, fences, self._clock())
-            await edit_fields(
-                room, batch, author, fields, if_version, self._clock(), self._store.records
-            )
-            return view_of(room.room, author)
+            await check_current(room, if_version, author, self._store)
+            edit_fields(room, batch, author, fields, self._clock())
+            return Later(lambda: view_of(room.room, author))
 
         return await self.ask(record_id, edit)
 
     async def add_entry(
-        self, author: Principal, record_id: str, section: str, value: Mapping[str, Json]
+        self,
+        author: Principal,
+        record_id: str,
+        section: str,
+        value: Mapping[str, Json],
+        *,
+        if_version: int | None = None,
     ) -> str:
         """See ports.Rooms.add_entry."""
 
         async def add(room: LiveRoom, batch: Batch) -> str:
-            self.check_open(room, author)
+            check_open(room, author)
+            await check_current(room, if_version, author, self._store)
             return add_entry(room, batch, author, section, value, self._clock())
 
         return await self.ask(record_id, add)
@@ -339,7 +347,9 @@ class RoomHost:
         """Raises NotAllowed unless the principal may open the record."""
         room.check_open(principal)
 
-    async def ask(self, record_id: str, work: Callable[[LiveRoom, Batch], Awaitable[T]]) -> T:
+    async def ask(
+        self, record_id: str, work: Callable[[LiveRoom, Batch], Awaitable[T | Later[T]]]
+    ) -> T:
         """See ports.Rooms.ask."""
         for _ in range(TRIES):
             try:

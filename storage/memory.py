@@ -19,7 +19,15 @@ from storage.errors import (
     VersionConflict,
 )
 from storage.memory_announcements import MemoryAnnouncements
-from storage.ports import AuditFilter, Login, RecordFilter, RecordHead, StoredRecord, User
+from storage.ports import (
+    AuditFilter,
+    ConflictFilter,
+    Login,
+    RecordFilter,
+    RecordHead,
+    StoredRecord,
+    User,
+)
 from storage.update_log import Break
 from sync.effects import EMPTY_HASH, AuditEntry, Commit, Conflict, Refusal, Snapshot, UpdateRow
 
@@ -183,6 +191,15 @@ class MemoryRecords:
     async def conflicts(self, record_id: str) -> Sequence[Conflict]:
         self._trail.require_open()
         return list(self._record(record_id).conflicts.values())
+
+    async def list_conflicts(self, wanted: ConflictFilter) -> Sequence[Conflict]:
+        self._trail.require_open()
+        record = self._records.get(wanted.record_id)
+        found = [] if record is None else list(record.conflicts.values())
+        if wanted.after is not None:
+            ids = [conflict.id for conflict in found]
+            found = found[ids.index(wanted.after) + 1 :] if wanted.after in ids else []
+        return [one for one in found if wanted.status in (None, one.status)][: wanted.limit]
 
     async def record_ids(self) -> AsyncIterator[str]:
         self._trail.require_open()

@@ -23,6 +23,7 @@ from sync.effects import (
 __all__ = [
     "Announcements",
     "AuditFilter",
+    "ConflictFilter",
     "Directory",
     "Hearer",
     "Login",
@@ -70,6 +71,16 @@ class RecordFilter(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 50
 
 
+class ConflictFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which conflicts of a record a listing wants; None means any."""
+
+    record_id: str
+    status: str | None = None
+    after: str | None = None
+    """The last id of the page before (oldest first)."""
+    limit: int = 50
+
+
 class Records(Protocol):
     """Records, their logs and what judging them left behind."""
 
@@ -102,6 +113,9 @@ class Records(Protocol):
     async def refusals(self, record_id: str) -> Sequence[Refusal]: ...
 
     async def conflicts(self, record_id: str) -> Sequence[Conflict]: ...
+
+    async def list_conflicts(self, wanted: ConflictFilter) -> Sequence[Conflict]:
+        """One page, oldest first; empty for a record or a place in it that does not exist."""
 
     def record_ids(self) -> AsyncIterator[str]: ...
 

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.columns import conflict_values, conflict_values_text, instant, micros
+from storage.ports import ConflictFilter
 from storage.tables import conflicts, refusals
 from sync.effects import Conflict, Refusal
 
@@ -15,6 +16,7 @@ __all__ = [
     "CONFLICT_COLUMNS",
     "REFUSAL_COLUMNS",
     "conflict_row",
+    "list_conflicts",
     "read_conflicts",
     "read_refusals",
     "refusal_row",
@@ -97,6 +99,21 @@ async def read_refusals(connection: AsyncConnection, record_id: str) -> Sequence
     wanted = select(*columns).where(refusals.c.record_id == record_id)
     found = await connection.execute(wanted.order_by(refusals.c.sequence))
     return [_refusal(row) for row in found]
+
+
+async def list_conflicts(connection: AsyncConnection, wanted: ConflictFilter) -> Sequence[Conflict]:
+    """One page, oldest first."""
+    columns = [conflicts.c[name] for name in CONFLICT_COLUMNS[1:]]
+    query = select(*columns).where(conflicts.c.record_id == wanted.record_id)
+    if wanted.status is not None:
+        query = query.where(conflicts.c.status == wanted.status)
+    if wanted.after is not None:
+        last = select(conflicts.c.sequence).where(
+            conflicts.c.record_id == wanted.record_id, conflicts.c.id == wanted.after
+        )
+        query = query.where(conflicts.c.sequence > last.scalar_subquery())
+    found = await connection.execute(query.order_by(conflicts.c.sequence).limit(wanted.limit))
+    return [_conflict(row) for row in found]
 
 
 async def read_conflicts(connection: AsyncConnection, record_id: str) -> Sequence[Conflict]:

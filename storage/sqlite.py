@@ -19,6 +19,7 @@ from storage.errors import RecordNotFound, StoreUnavailable
 from storage.migrations import migrate
 from storage.ports import (
     AuditFilter,
+    ConflictFilter,
     Hearer,
     Login,
     RecordFilter,
@@ -111,6 +112,9 @@ class SqliteRecords:
             return found or await _nothing_of(on, record_id)
 
         return await self._readers.on_loop(read)
+
+    async def list_conflicts(self, wanted: ConflictFilter) -> Sequence[Conflict]:
+        return await self._readers.on_loop(lambda on: refusals.list_conflicts(on, wanted))
 
     async def record_ids(self) -> AsyncIterator[str]:
         """Ascending, read a page at a time: records made meanwhile may be missing."""

@@ -3,6 +3,8 @@
 Works on registers and values only; `room.py` writes the corrections. SPEC ARB-1 to ARB-9, LOCK-8.
 """
 
+from collections.abc import Collection
+
 import msgspec
 
 from sync.document import ABSENT, Absent
@@ -19,6 +21,7 @@ __all__ = [
     "arbitrate_clear",
     "arbitrate_writes",
     "cleared_tail",
+    "concurrent_writes",
     "describe_conflict",
     "note_correction",
 ]
@@ -31,6 +34,7 @@ class Arbitration(msgspec.Struct):
     changed_conflict: the conflict of this key was raised or its values changed.
     everyday: replaying the row's structs in order gives this register without any annotation.
     cleared: a clear by deletion alone won: its tombstone becomes the standing write.
+    lost: writes that lost now, and had not before.
     """
 
     correction: object | Absent | None = None
@@ -38,6 +42,7 @@ class Arbitration(msgspec.Struct):
     changed_conflict: bool = False
     everyday: bool = True
     cleared: bool = False
+    lost: list[Write] = []
 
 
 def arbitrate_writes(
@@ -56,6 +61,7 @@ def arbitrate_writes(
     exact = True
     touched: set[Id] = set()
     yielding: set[Id] = set()
+    losing = list(register.contenders)
     continued = {touch.origin for touch in touches}
     for touch in touches:
         basis = register.basis(touch.origin)
@@ -86,10 +92,8 @@ def arbitrate_writes(
             if basis is not None:
                 touched.discard(basis)
             touched.add(write.id)
-    if touched:
-        outcome.changed_conflict = register.settle(touched, yielding)
-    elif register.conflict_id is not None:
-        outcome.changed_conflict = True
+    if register.contenders:
+        _settle(register, touched, yielding, losing, outcome)
     _correct_if_wrong(register, exact, touches[-1], outcome)
     return outcome
 
@@ -132,14 +136,15 @@ def arbitrate_clear(register: Register, clear: Clear, frame: Frame, version: int
             (0, version), author.user_id, clear.decision.role, author.login_id, author.device,
             frame.written_at, frame.received_at, version, None, True, basis,
         )  # fmt: skip
+        losing, touched = list(register.contenders), set()
         yields = clear.held is not None
         if yields or not register.follows(basis, author.login_id):
             register.contend(basis, write)
-            outcome.changed_conflict = register.settle({write.id}, {write.id} if yields else ())
+            touched = {write.id}
         elif not standing.cleared:
             register.standing = write
+        _settle(register, touched, touched if yields else (), losing, outcome)
         outcome.cleared = register.standing is write
-        outcome.changed_conflict = outcome.changed_conflict or register.conflict_id is not None
     if outcome.cleared or register.tail == tail.id:
         outcome.correct, outcome.correction = True, _value(register)
     return outcome
@@ -166,7 +171,7 @@ def note_correction(register: Register, struct: Struct, version: int, cleared: b
 def describe_conflict(register: Register, place: Place, conflict_id: str) -> Conflict:
     """The register's concurrent values as a conflict, in the order of their arrival."""
     assert register.standing is not None, "a conflict has a standing value"
-    writes = sorted([*register.contenders, register.standing], key=lambda w: (w.version, w.id))
+    writes = concurrent_writes(register)
     return Conflict(
         id=conflict_id,
         field=place.name,
@@ -182,6 +187,28 @@ def describe_conflict(register: Register, place: Place, conflict_id: str) -> Con
         ),
         standing=writes.index(register.standing),
     )  # fmt: skip
+
+
+def concurrent_writes(register: Register) -> list[Write]:
+    """The standing write and those that lost, in the order of their arrival."""
+    standing = [] if register.standing is None else [register.standing]
+    return sorted([*register.contenders, *standing], key=lambda write: (write.version, write.id))
+
+
+def _settle(
+    register: Register,
+    touched: set[Id],
+    yielding: Collection[Id],
+    losing: list[Write],
+    outcome: Arbitration,
+) -> None:
+    """Decide between what is concurrent now; yielding: what met a lock; losing: what had lost."""
+    held = len(register.contenders)
+    register.settle(touched, yielding)
+    if len(register.contenders) != held:
+        outcome.everyday = False
+    outcome.changed_conflict = bool(register.contenders) or register.conflict_id is not None
+    outcome.lost = [write for write in register.contenders if write not in losing]
 
 
 def _correct_if_wrong(register: Register, exact: bool, last: Touch, outcome: Arbitration) -> None:

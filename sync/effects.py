@@ -20,6 +20,7 @@ __all__ = [
     "Commit",
     "Conflict",
     "ConflictValue",
+    "Loss",
     "RecordFacts",
     "Refusal",
     "Snapshot",
@@ -108,8 +109,18 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class Loss(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody's value lost to a later, concurrent one: they are to be warned."""
+
+    conflict: str
+    field: str
+    critical: bool
+    user_id: str
+
+
 AuditAction = Literal[
     "create", "read", "open", "query", "update", "delete", "refuse", "conflict",
+    "resolve", "apply", "dismiss",
     "login", "logout", "login_revoked", "login_expired", "logins_read",
     "user_added", "user_disabled", "roles_changed", "password_changed",
     "lock_acquired", "lock_released", "lock_expired", "lock_broken",

@@ -185,23 +185,41 @@ class Register(msgspec.Struct, array_like=True):
             crowded = next(n for n, one in enumerate(self.contenders) if share[one.author] == most)
             del self.contenders[crowded]
 
-    def settle(self, touched: set[Id], yielding: Collection[Id] = ()) -> bool:
+    def settle(self, touched: set[Id], yielding: Collection[Id] = ()) -> None:
         """Decide between the standing write and the touched contenders: the later stands (REG-5).
 
         A tie in time goes to the one that arrived later. Equal values are no conflict (REG-6).
         yielding: contenders that met somebody's lock: they never take its holder's place (LOCK-8).
-        Returns whether a conflict remains.
         """
         for head in [head for head in self.contenders if head.id in touched]:
             standing = self.standing
             assert standing is not None, "contenders exist only beside a standing write"
             if head.equals(standing):
-                self.contenders.remove(head)
-                self.alias(head.id, standing.id)
+                self._agree(head, standing)
             elif head.id not in yielding and head.written_at >= standing.written_at:
                 self.contenders[self.contenders.index(head)] = standing
                 self.standing = head
-        return bool(self.contenders)
+        for head in list(self.contenders):
+            if self.standing is not None and head.equals(self.standing):
+                self._agree(head, self.standing)
+
+    def _agree(self, head: Write, standing: Write) -> None:
+        self.contenders.remove(head)
+        self.alias(head.id, standing.id)
+
+    def resolve(self, write: Write, origin: Id | None) -> None:
+        """Let somebody's decision stand, whose struct is the new tail (SPEC RES-1).
+
+        It stands for none of the values it decided between: whoever continues one of those has not
+        seen the decision, and contends with it.
+        """
+        self.succeed(write, origin, live=not write.cleared)
+        self.close_conflict()
+
+    def close_conflict(self) -> None:
+        """Forget what lost: nothing is left to decide."""
+        self.contenders = []
+        self.conflict_id = self.base = None
 
 
 def _continues(head: Write, basis: Id | None, login_id: str) -> bool:

@@ -23,7 +23,7 @@ from sync.arbiter import (
 )
 from sync.books import Annotations, Books, Copy, encode_annotations
 from sync.document import Document
-from sync.effects import Conflict, Refusal, UpdateRow, chain_hash
+from sync.effects import Conflict, Loss, Refusal, UpdateRow, chain_hash
 from sync.fields import RECORD_ROOT, Place
 from sync.frame import Frame
 from sync.gate import Limits, judge
@@ -38,6 +38,9 @@ from sync.structs import Deletes, Id, Struct, StructsByClient
 from sync.update import encode_update
 
 __all__ = ["Accepted", "Proposal", "Room"]
+
+AGREED = "The values agree."
+"""The reason of a conflict that ended because its last concurrent values became equal."""
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -61,7 +64,7 @@ class Proposal(msgspec.Struct, frozen=True):
     heal: the sender must get the broadcast too. exhausted: the sender must start afresh, because
     putting back what it deleted costs too much. restored_units, hollow (its structs that hold
     nothing, but stay) and rewritten_bytes (of corrections) count against its budget.
-    fields: names of the fields that changed.
+    fields: names of the fields that changed. losses: who is to be warned that their value lost.
     """
 
     accepted: Accepted | None = None
@@ -73,8 +76,18 @@ class Proposal(msgspec.Struct, frozen=True):
     rewritten_bytes: int = 0
     refusals: tuple[Refusal, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+    losses: tuple[Loss, ...] = ()
     fields: tuple[str, ...] = ()
     corrections: int = 0
+
+
+class _Decided(msgspec.Struct):
+    """What arbitrating one frame's writes and clears has led to."""
+
+    corrections: list[Struct] = []
+    registers: dict[Place, Register] = {}
+    conflicts: list[Conflict] = []
+    losses: list[Loss] = []
 
 
 class Room:
@@ -266,14 +279,16 @@ class Room:
             update = encode_update(structs, deletes)
             document.apply(update)
             books.absorb_deletes(deletes)
-        corrections, registers, conflicts = self._arbitrate(frame, judgement, version)
+        decided = self._arbitrate(frame, judgement, version)
+        corrections = decided.corrections
         before = len(update)
         if corrections:
             structs[server] = [*structs.get(server, ()), *corrections]
             update = encode_update(structs, deletes)
-        if not (update or first or judgement.refused or registers):
+        if not (update or first or judgement.refused or decided.registers):
             return Proposal(exhausted=exhausted)
-        row = self._row(
+        registers = list(decided.registers.values())
+        row = self.next_row(
             update or encode_update({}, {}),
             encode_annotations(Annotations(judgement.splits, copies, registers)),
             frame.author, judgement.role, frame.written_at, frame.received_at,
@@ -286,7 +301,8 @@ class Room:
             hollow=judgement.hollow(),
             rewritten_bytes=len(update) - before,
             refusals=refusals_of(judgement, frame, version),
-            conflicts=tuple(conflicts),
+            conflicts=tuple(decided.conflicts),
+            losses=tuple(decided.losses),
             fields=tuple(judgement.changed),
             corrections=len(corrections) + len(copies),
         )
@@ -301,44 +317,53 @@ class Room:
                     if hit.client == client and hit.start <= clock < hit.end:
                         judgement.delete(client, clock, 1)
 
-    def _arbitrate(
-        self, frame: Frame, judgement: Judgement, version: int
-    ) -> tuple[list[Struct], list[Register], list[Conflict]]:
-        corrections: list[Struct] = []
-        annotated: dict[Place, Register] = {}
-        conflicts: list[Conflict] = []
+    def _arbitrate(self, frame: Frame, judgement: Judgement, version: int) -> _Decided:
+        decided = _Decided()
         hits = judgement.hits
         for place, touches in judgement.touches.items():
             register = self.books.register(place)
             outcome = arbitrate_writes(register, touches, hits.get(place, []), frame, version)
             write = touches[-1].write
             if not outcome.everyday or (write is not None and write.role != judgement.role):
-                annotated[place] = register
-            self._carry_out(register, place, outcome, version, corrections, conflicts)
+                decided.registers[place] = register
+            self._carry_out(register, place, outcome, frame, version, decided)
         for place, clear in judgement.clears.items():
-            register = annotated[place] = self.books.register(place)
+            register = decided.registers[place] = self.books.register(place)
             outcome = arbitrate_clear(register, clear, frame, version)
-            self._carry_out(register, place, outcome, version, corrections, conflicts)
-        return corrections, list(annotated.values()), conflicts
+            self._carry_out(register, place, outcome, frame, version, decided)
+        return decided
 
     def _carry_out(
         self,
         register: Register,
         place: Place,
         outcome: Arbitration,
+        frame: Frame,
         version: int,
-        corrections: list[Struct],
-        conflicts: list[Conflict],
+        decided: _Decided,
     ) -> None:
         if outcome.correct:
             struct = self.document.write(place.root, register.key, outcome.correction)
             self.books.absorb(struct, place)
             note_correction(register, struct, version, outcome.cleared)
-            corrections.append(struct)
-        if outcome.changed_conflict:
-            if register.conflict_id is None:
-                register.conflict_id = f"{version}.{len(conflicts) + 1}"
-            conflicts.append(describe_conflict(register, place, register.conflict_id))
+            decided.corrections.append(struct)
+        if not outcome.changed_conflict:
+            return
+        if register.conflict_id is None:
+            register.conflict_id = f"{version}.{len(decided.conflicts) + 1}"
+        conflict = describe_conflict(register, place, register.conflict_id)
+        decided.losses += [
+            Loss(
+                conflict=conflict.id, field=conflict.field, critical=conflict.critical, user_id=user
+            )
+            for user in dict.fromkeys(write.author for write in outcome.lost)
+        ]
+        if not register.contenders:
+            conflict = msgspec.structs.replace(
+                conflict, status="resolved", resolved_by=frame.author.user_id, reason=AGREED
+            )
+            register.close_conflict()
+        decided.conflicts.append(conflict)
 
     # -- the server's own facts ------------------------------------------------------------------
 
@@ -372,7 +397,7 @@ class Room:
         if not structs:
             return None
         by_client = {self.document.server_client: structs}
-        row = self._row(
+        row = self.next_row(
             encode_update(by_client, {}), encode_annotations(Annotations([], [], registers)),
             author, "", at, at,
         )  # fmt: skip
@@ -383,7 +408,7 @@ class Room:
 
         It gets a row of its own that changes nothing, which gives its refusal an id.
         """
-        row = self._row(
+        row = self.next_row(
             encode_update({}, {}), b"", frame.author, "", frame.written_at, frame.received_at
         )
         author = frame.author
@@ -395,10 +420,11 @@ class Room:
         )  # fmt: skip
         return Proposal(accepted=Accepted(row, {}, {}, {}), refusals=(refusal,))
 
-    def _row(
+    def next_row(
         self, update: bytes, annotations: bytes, author: Principal, role: str,
         written_at: datetime, received_at: datetime,
     ) -> UpdateRow:  # fmt: skip
+        """The row of a change that the document now shows; the room stands at it from here on."""
         row = UpdateRow(
             version=self.version + 1, update=update, annotations=annotations,
             author=author.user_id, role=role, login_id=author.login_id, device=author.device,

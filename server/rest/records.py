@@ -9,12 +9,14 @@ from typing import Annotated, Literal
 import msgspec
 
 from permissions.model import Rule
-from server.errors import MalformedRequest, NotAllowed, PreconditionRequired
+from server.errors import MalformedRequest, NotAllowed
 from server.ports import Json, NewRecord, RecordView
 from server.problems import invalid
 from server.rest.access import audit_call, audit_read, may_open, opened_profiles
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
+from server.rest.if_match import etag, given_version, required_version
 from server.rest.shapes import (
+    PAGE_LIMIT,
     Cursor,
     Instant,
     Listing,
@@ -27,14 +29,11 @@ from storage.ports import RecordFilter, RecordHead
 
 __all__ = ["ENDPOINTS"]
 
-PAGE_LIMIT = 200
-
 _Ulid = Annotated[str, msgspec.Meta(pattern=r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$(?!\n)")]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 _PatientId = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,128}$(?!\n)")]
 MAX_FENCES = 100
 _FENCE = re.compile(r"[0-9]{1,16}\Z", re.ASCII)
-_ETAG = re.compile(r'(?:"([0-9]{1,15})"|([0-9]{1,15}))\Z', re.ASCII)
 
 
 class RecordRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -153,7 +152,7 @@ async def read_record(call: Call[None, RecordQuery]) -> Answer:
 
 async def edit_record(call: Call[dict[str, Json], Empty]) -> Answer:
     """Set fields, all or none, if the record is still as the caller read it."""
-    version = _if_match(call.header("if-match"))
+    version = required_version(call)
     if not call.body:
         raise invalid("", Rule.TYPE, "Name at least one field.")
     record_id = await record_id_of(call.house.store, call.path["id"])
@@ -166,27 +165,19 @@ async def edit_record(call: Call[dict[str, Json], Empty]) -> Answer:
 
 async def add_entry(call: Call[dict[str, Json], Empty]) -> Answer:
     """Add an entry to an append-only section; `replaces` names the one it corrects."""
+    version = given_version(call)
     record_id = await record_id_of(call.house.store, call.path["id"])
     entry_id = await call.house.rooms.add_entry(
-        call.principal, record_id, call.path["section"], call.body
+        call.principal, record_id, call.path["section"], call.body, if_version=version
     )
     return Answer(value=NewEntry(id=entry_id), status=201)
 
 
 def _record(view: RecordView, *, status: int = 200, location: bool = False) -> Answer:
-    headers = {"ETag": f'"{view.version}"'}
+    headers = etag(view.version)
     if location:
         headers["Location"] = f"/api/records/{view.id}"
     return Answer(value=view, status=status, headers=headers)
-
-
-def _if_match(header: str | None) -> int:
-    if header is None:
-        raise PreconditionRequired
-    match = _ETAG.match(header.strip())
-    if match is None:
-        raise MalformedRequest('If-Match must be the ETag of one version, such as "12".')
-    return int(match[1] or match[2])
 
 
 def _fences(header: str | None) -> tuple[int, ...]:
@@ -256,6 +247,6 @@ ENDPOINTS = (
     Endpoint(
         method="POST", path="/api/records/{id}/entries/{section}", summary="Add an entry",
         handle=add_entry, body=dict[str, Json], answer=NewEntry, status=201,
-        statuses=(400, 403, 404, 409, 413, 422, 503),
+        request_headers=("If-Match",), statuses=(400, 403, 404, 409, 412, 413, 422, 503),
     ),
 )  # fmt: skip

@@ -8,29 +8,40 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 
 from permissions.model import Rule
+from server.people import Instant, People, Person, instant
 from server.problems import invalid
 from storage.errors import RecordNotFound
-from storage.ports import Store, User
-from sync.instants import instant
+from storage.ports import Store
 
 __all__ = [
+    "JUDGEMENT",
+    "PAGE_LIMIT",
     "Cursor",
     "Instant",
     "Listing",
     "People",
     "Person",
+    "Reason",
     "cursor_after",
     "id_after",
     "instant",
+    "judgement_id",
     "record_id_of",
+    "stored_json",
 ]
 
 Item = TypeVar("Item")
 
-Instant = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
-"""ISO 8601, UTC, milliseconds."""
-
 Cursor = Annotated[str, msgspec.Meta(max_length=200, description="`next` of the page before.")]
+
+Reason = Annotated[str, msgspec.Meta(pattern=r"\S", max_length=1000)]
+"""A sentence for people; it is kept with the decision."""
+
+PAGE_LIMIT = 200
+"""Items of one page at most."""
+
+JUDGEMENT = re.compile(r"[1-9][0-9]{0,17}\.[1-9][0-9]{0,5}\Z", re.ASCII)
+"""What the id of a conflict or refusal looks like: `<version>.<n>`."""
 
 _ADDRESS = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}\Z", re.ASCII)
 
@@ -42,41 +53,16 @@ class Listing(msgspec.Struct, Generic[Item], frozen=True):
     next: str | None = None
 
 
-class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """A person wherever one appears. role: the one they acted in, where it is known."""
-
-    id: str
-    username: str
-    name: str
-    role: str
-
-
-class People:
-    """Finds the person behind an id, with one reading of the directory."""
-
-    def __init__(self, users: dict[str, User]) -> None:
-        self._users = users
-
-    @classmethod
-    async def read(cls, store: Store) -> "People":
-        return cls({user.id: user for user in await store.directory.users()})
-
-    def person(self, user_id: str, role: str = "") -> Person:
-        """The account with this id; one that is gone keeps its id alone."""
-        user = self._users.get(user_id)
-        if user is None:
-            return Person(id=user_id, username="", name="", role=role)
-        role = role or next(iter(sorted(user.roles)), "")
-        return Person(id=user.id, username=user.username, name=user.name, role=role)
-
-
 def cursor_after(record_id: str) -> str:
     """An opaque cursor to what follows `record_id`."""
     return base64.urlsafe_b64encode(b"1" + record_id.encode()).decode().rstrip("=")
 
 
-def id_after(cursor: str | None) -> str | None:
-    """The id inside a cursor that `cursor_after` made. Raises InvalidRequest for any other."""
+def id_after(cursor: str | None, shape: re.Pattern[str] = _ADDRESS) -> str | None:
+    """The id inside a cursor that `cursor_after` made. Raises InvalidRequest for any other.
+
+    shape: what ids of the listing look like.
+    """
     if cursor is None:
         return None
     try:
@@ -84,9 +70,19 @@ def id_after(cursor: str | None) -> str | None:
         text = raw.decode("ascii")
     except (binascii.Error, ValueError) as error:
         raise invalid("cursor", Rule.TYPE, "This is not a cursor of this listing.") from error
-    if not text.startswith("1") or not _ADDRESS.match(text[1:]):
+    if not text.startswith("1") or not shape.match(text[1:]):
         raise invalid("cursor", Rule.TYPE, "This is not a cursor of this listing.")
     return text[1:]
+
+
+def judgement_id(text: str) -> str | None:
+    """The id of a conflict or refusal, `<version>.<n>`; None for what cannot be one."""
+    return text if JUDGEMENT.match(text) else None
+
+
+def stored_json(text: str) -> msgspec.Raw:
+    """JSON text goes out as it was stored; an empty one is null."""
+    return msgspec.Raw((text or "null").encode())
 
 
 async def record_id_of(store: Store, address: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import msgspec
@@ -15,12 +16,14 @@ from permissions.policy import Policy
 from server.accounts.authentication import Authenticator
 from server.application import build_application
 from server.audit.heads import AuditHeads
-from server.errors import EditRefused, FieldViolation, NotAllowed, VersionMismatch
+from server.errors import ChangedField, EditRefused, FieldViolation, NotAllowed, VersionMismatch
 from server.house import House
 from server.logs import configure_logs
 from server.metrics import Metrics
+from server.people import Person
 from server.ports import Json, NewRecord, RecordView
 from server.profiles import load_policies
+from server.rooms import RoomHost
 from server.settings import Settings
 from storage import MemoryStore, RecordExists, RecordNotFound, User
 from sync.effects import EMPTY_HASH, AuditEntry, Commit, RecordFacts, UpdateRow, chain_hash
@@ -29,6 +32,11 @@ START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 BASE = "http://fieldchart.test"
 POLICIES = load_policies(("outpatient", "eye_screening"))
 PASSWORD = "correct horse"
+
+CHANGE = ChangedField(
+    field="vitals.pulse", author=Person(id="u", username="u", name="U", role="nurse"),
+    at="2026-03-01T08:00:00.000Z", value=80,
+)  # fmt: skip
 
 FAST = Settings(argon2_memory_kib=8192, argon2_time_cost=1, login_delay_seconds=10.0)
 
@@ -49,9 +57,11 @@ class SteppedClock:
 class DoubleRooms:
     """Keeps `server.ports.Rooms` with dictionaries, judged by the real policy."""
 
-    def __init__(self, store: MemoryStore, policies: Mapping[str, Policy]) -> None:
+    def __init__(self, store: MemoryStore, policies: Mapping[str, Policy], host: RoomHost) -> None:
         self._store = store
         self._policies = policies
+        self.ask = host.ask
+        """What asks a room gets the real one of the stored record."""
         self.views: dict[str, RecordView] = {}
         self.disconnected: list[tuple[str | None, str | None, int]] = []
         self.failure: Exception | None = None
@@ -94,7 +104,7 @@ class DoubleRooms:
     ) -> RecordView:  # fmt: skip
         view = await self.view(record_id, author)
         if view.version != if_version:
-            raise VersionMismatch(view.version, ["vitals.pulse"])
+            raise VersionMismatch(view.version, [CHANGE])
         self._check(author, self._policies[view.profile], fields)
         merged = {name: dict(section) for name, section in view.fields.items()}
         for section, values in _nested(fields).items():
@@ -104,9 +114,12 @@ class DoubleRooms:
         return view
 
     async def add_entry(
-        self, author: Principal, record_id: str, section: str, value: Mapping[str, Json]
-    ) -> str:
+        self, author: Principal, record_id: str, section: str, value: Mapping[str, Json],
+        *, if_version: int | None = None,
+    ) -> str:  # fmt: skip
         view = await self.view(record_id, author)
+        if if_version not in (None, view.version):
+            raise VersionMismatch(view.version, [])
         entry_id = str(ULID())
         policy = self._policies[view.profile]
         place = policy.profile.field_at(section, entry_id)
@@ -170,10 +183,14 @@ def commit_of(view: RecordView) -> Commit:
 
 @dataclass(kw_only=True)
 class Bench:
-    """A house with everything a test looks at."""
+    """A house with everything a test looks at. rooms: doubles; host: real ones, of the same store.
+
+    With `real` both are the real ones.
+    """
 
     house: House
     rooms: DoubleRooms
+    host: RoomHost
     store: MemoryStore
     clock: SteppedClock
     log: io.StringIO
@@ -218,18 +235,21 @@ class Bench:
 
 
 @asynccontextmanager
-async def open_bench(settings: Settings = FAST) -> AsyncIterator[Bench]:
-    """A bench in memory, closed at the end."""
+async def open_bench(settings: Settings = FAST, *, real: bool = False) -> AsyncIterator[Bench]:
+    """A bench in memory, closed at the end. real: its rooms are no doubles."""
     store, clock, out = MemoryStore(), SteppedClock(), io.StringIO()
     log = configure_logs("json", "info", out)
     metrics = Metrics()
-    rooms = DoubleRooms(store, POLICIES)
+    host = RoomHost(store, POLICIES, settings, metrics, log, clock)
+    rooms: Any = host if real else DoubleRooms(store, POLICIES, host)
     house = House(
         settings=settings, store=store, rooms=rooms, policies=POLICIES, clock=clock,
         authenticator=Authenticator(settings, store, clock, metrics, log), metrics=metrics, log=log,
         heads=AuditHeads(store, settings.audit_head_seconds, metrics, log),
     )  # fmt: skip
     transport = httpx.ASGITransport(build_application(house))
-    async with httpx.AsyncClient(transport=transport, base_url=BASE) as http:
-        yield Bench(house=house, rooms=rooms, store=store, clock=clock, log=out, http=http)
+    async with host.running(), httpx.AsyncClient(transport=transport, base_url=BASE) as http:
+        yield Bench(
+            house=house, rooms=rooms, host=host, store=store, clock=clock, log=out, http=http
+        )
     await store.close()

@@ -22,6 +22,7 @@ from server.problems import (
     status_of_rules,
     violation_of_decoding,
 )
+from tests.server.builders import CHANGE
 
 
 def leaves(module: object) -> list[type[BaseException]]:
@@ -46,7 +47,7 @@ def test_every_error_of_every_package_has_a_row_in_the_table(kind: type[BaseExce
         (errors.TooManyAttempts(7), 429, 4429),
         (errors.NotAllowed("No."), 403, 4403),
         (errors.OriginNotAllowed(), 403, 4403),
-        (errors.VersionMismatch(7, ["vitals.pulse"]), 412, 4409),
+        (errors.VersionMismatch(7, [CHANGE]), 412, 4409),
         (errors.PreconditionRequired(), 428, 4400),
         (errors.RequestTooLarge(10), 413, 4413),
         (errors.Overloaded("Busy."), 503, 4503),
@@ -88,7 +89,7 @@ def test_a_refused_edit_names_each_field_with_rule_and_reason() -> None:
 
 
 def test_a_version_mismatch_says_where_the_record_stands() -> None:
-    problem = problem_of(errors.VersionMismatch(7, ["vitals.pulse"]))
+    problem = problem_of(errors.VersionMismatch(7, [CHANGE]))
 
     assert problem.title == "Please refresh"
     assert problem.current_version == 7

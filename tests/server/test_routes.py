@@ -14,6 +14,7 @@ from tests.server.builders import FAST, PASSWORD, START, Bench, open_bench
 from tests.server.test_lock_calls import LOCK_CALLS
 
 PULSE = {"vitals.pulse": 70}
+CHOICE = {"choice": 0, "reason": "measured again"}
 SAFETY = {"substance": "x"}
 ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
@@ -37,6 +38,7 @@ CALLS: Calls = [
     ("GET", "/api/records/{id}/refusals", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/records/{id}/conflicts", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/audit", None, {}, "nurse", "supervisor", 403, 200),
+    ("POST", "/api/records/{id}/conflicts/1.1/resolve", CHOICE, {}, "doctor", "nurse", 403, 404),
 ]  # fmt: skip
 
 
@@ -83,6 +85,7 @@ def test_the_table_of_this_test_covers_every_endpoint_that_needs_a_login() -> No
         "{number}": "{id}",
         "outpatient": "{name}",
         "safety": "{section}",
+        "1.1": "{cid}",
     }
     tested = {(method, path) for method, path, _ in LOCK_CALLS}
     for method, path, *_ in CALLS:

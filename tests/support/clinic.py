@@ -14,12 +14,13 @@ import msgspec
 
 from permissions.model import Principal
 from sync.bounds import Bounds
-from sync.document import ABSENT
-from sync.effects import Conflict, Refusal, Snapshot, UpdateRow
+from sync.document import ABSENT, Absent
+from sync.effects import Conflict, Loss, Refusal, Snapshot, UpdateRow
 from sync.frame import Frame, Knowledge, WrittenRange
 from sync.gate import Limits
 from sync.locks import Hold
 from sync.replay import new_room, replay, snapshot_of
+from sync.resolving import disputed_place, resolve
 from sync.room import Accepted, Proposal, Room
 from sync.update import (
     Update,
@@ -84,6 +85,7 @@ class Clinic:
         self.snapshot: Snapshot | None = None
         self.refusals: list[Refusal] = []
         self.conflicts: dict[str, Conflict] = {}
+        self.losses: list[Loss] = []
         self.corrections = 0
         self.frames = 0
         self.now_s = 0.0
@@ -204,6 +206,7 @@ class Clinic:
             self._ask(link)
         self.refusals.extend(proposal.refusals)
         self.conflicts.update((conflict.id, conflict) for conflict in proposal.conflicts)
+        self.losses.extend(proposal.losses)
         self.corrections += proposal.corrections
         if proposal.accepted is not None:
             self.store(proposal.accepted, skip=None if proposal.heal else tablet)
@@ -215,6 +218,20 @@ class Clinic:
         if accepted is not None:
             self.store(accepted, skip=None)
         return accepted
+
+    def resolve(
+        self, conflict_id: str, value: object | Absent, resolver: Principal, role: str = ""
+    ) -> Conflict:
+        """Let `resolver` decide an open conflict, without judging whether they may."""
+        place = disputed_place(self.room, conflict_id)
+        assert place is not None
+        self.now_s += 1
+        accepted, conflict = resolve(
+            self.room, place, value, role, resolver, "as measured again", at(self.now_s)
+        )
+        self.conflicts[conflict.id] = conflict
+        self.store(accepted, skip=None)
+        return conflict
 
     def store(self, accepted: Accepted, *, skip: Tablet | None) -> None:
         """Keep the row and tell everybody but `skip`."""

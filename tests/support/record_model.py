@@ -78,7 +78,7 @@ class FieldModel:
     clears: list[Clear] = field(default_factory=list)
     standing: Write | None = None
     contenders: list[Write] = field(default_factory=list)
-    disputed: bool = False
+    conflicts: int = 0
     overflowed: bool = False
     forgetful: bool = False
 
@@ -91,7 +91,9 @@ class FieldModel:
         if self.standing is None or basis is self.standing:
             self.standing = write
             return
-        self.disputed = True
+        if not self.contenders:
+            self.conflicts += 1
+            self.overflowed = False
         if basis in self.contenders:
             self.contenders[self.contenders.index(basis)] = write
         else:
@@ -101,6 +103,12 @@ class FieldModel:
         if at >= self.standing.written_at:
             self.contenders[self.contenders.index(write)] = self.standing
             self.standing = write
+
+    def decide(self, write: Write) -> None:
+        """Somebody entitled has decided between what is concurrent."""
+        self.writes[write.value] = write
+        if self.exact:
+            self.standing, self.contenders = write, []
 
     def check(self, shown: object) -> None:
         """Compare with what every replica shows at rest (None: nothing)."""
@@ -182,6 +190,10 @@ class RecordModel:
         self.by_value[value] = model, write
         if not allowed:
             self.offences.add((user, name))
+
+    def note_decision(self, name: str, value: object, user: str, at: datetime) -> None:
+        model = self.fields[name]
+        model.decide(Write(value, -1, user, True, model.standing, at))
 
     def note_clear(self, name: str, tablet: int, user: str, allowed: bool, basis: object) -> None:
         model = self.fields[name]

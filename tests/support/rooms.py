@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pycrdt
 
@@ -88,6 +89,9 @@ class HeldRecords:
 
     async def conflicts(self, record_id: str) -> Sequence[Conflict]:
         return await self._records.conflicts(record_id)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._records, name)
 
     def record_ids(self) -> AsyncIterator[str]:
         return self._records.record_ids()

@@ -104,6 +104,10 @@ class RecordMachine(RuleBasedStateMachine):
     def facts(self, which: int) -> None:
         self.ward.facts(which)
 
+    @rule(which=st.integers(0, 4))
+    def resolve(self, which: int) -> None:
+        self.ward.resolve(which)
+
     def teardown(self) -> None:
         if hasattr(self, "ward"):
             self.ward.rest()
@@ -125,6 +129,7 @@ RecordMachine.TestCase.settings = settings(
 @pytest.mark.rule("LOG-3")
 @pytest.mark.rule("ARB-1")
 @pytest.mark.rule("REG-5")
+@pytest.mark.rule("RES-4")
 class TestRecordsConverge(RecordMachine.TestCase):  # type: ignore[misc] # made by Hypothesis
     """Every replica, stock or not, ends with the same and rightful record."""
 
@@ -160,6 +165,7 @@ def random_deed(ward: Ward, choose: random.Random) -> None:
         (6, lambda: ward.go_online(who)),
         (1, lambda: ward.lose(who)),
         (2, lambda: ward.duplicate(who)),
+        (3, lambda: ward.resolve(number(5))),
         (1, ward.save_snapshot),
         (1, lambda: ward.crash(choose.random() < 0.5)),
     )

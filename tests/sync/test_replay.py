@@ -43,7 +43,7 @@ def test_missing_or_altered_row_is_named_when_the_record_is_loaded(change: str) 
     row = rows[5]
     match change:
         case "update":
-            rows[5] = altered(row, update=row.update[:-1] + b"\x01")
+            rows[5] = altered(row, update=row.update[:-1] + bytes([row.update[-1] ^ 1]))
         case "annotations":
             rows[5] = altered(row, annotations=row.annotations + b"\x00")
         case "author":
