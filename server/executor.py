@@ -22,6 +22,7 @@ from sync.effects import (
     Announcement,
     AuditAction,
     AuditEntry,
+    Change,
     Commit,
     Conflict,
     Loss,
@@ -52,6 +53,7 @@ class Batch:
         self.base_version = version
         self.rows: list[UpdateRow] = []
         self.accepted: list[tuple[Accepted, Peer | None, bool]] = []
+        self.changes: dict[tuple[int, int], Change] = {}
         self.refusals: list[Refusal] = []
         self.conflicts: list[Conflict] = []
         self.losses: list[Loss] = []
@@ -152,6 +154,8 @@ class Batch:
         self, accepted: Accepted, peer: Peer | None, heal: bool, author: Principal, at: datetime
     ) -> None:
         self.rows.append(accepted.row)
+        for change in accepted.changes:
+            self.changes[change.version, change.ordinal] = change
         self.accepted.append((accepted, peer, heal))
         row = accepted.row
         action: AuditAction = "update" if row.version > 1 else "create"
@@ -168,6 +172,7 @@ class Batch:
         conflicts = {conflict.id: conflict for conflict in self.conflicts}
         return Commit(
             record_id=self.record_id, base_version=self.base_version, rows=tuple(self.rows),
+            changes=tuple(self.changes.values()),
             refusals=tuple(self.refusals), conflicts=tuple(conflicts.values()),
             audit=tuple(self.audit), announcements=tuple(self.announcements), facts=self.facts,
         )  # fmt: skip

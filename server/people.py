@@ -32,6 +32,14 @@ class People:
     async def read(cls, store: Store) -> "People":
         return cls({user.id: user for user in await store.directory.users()})
 
+    def id_of(self, name: str) -> str | None:
+        """The id of the account with this id or, whatever its case, user name."""
+        if name in self._users:
+            return name
+        wanted = name.casefold()
+        found = (user.id for user in self._users.values() if user.username.casefold() == wanted)
+        return next(found, None)
+
     def person(self, user_id: str, role: str = "") -> Person:
         """The account with this id; one that is gone keeps its id alone."""
         user = self._users.get(user_id)

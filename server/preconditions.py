@@ -19,11 +19,11 @@ from storage.ports import Records, Store
 from sync.bounds import Bounds
 from sync.document import ABSENT
 from sync.fields import FieldIndex, Place
+from sync.json_value import plain
 from sync.placement import RESERVED_CLIENT_IDS
 from sync.room import Room
 from sync.structs import Kind
 from sync.update import Update, decode_steps
-from sync.view import plain
 
 __all__ = ["check_current", "check_open"]
 

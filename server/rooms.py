@@ -25,6 +25,7 @@ from server.inbox import Later
 from server.live_room import LiveRoom, RoomClosed
 from server.logs import Log
 from server.metrics import Metrics
+from server.opening import replayed_room
 from server.ports import Json, NewRecord, RecordView
 from server.preconditions import check_current, check_open
 from server.record_edits import add_entry, edit_fields, new_record_rows, view_of
@@ -34,7 +35,7 @@ from storage.ports import Store
 from sync.effects import Commit
 from sync.errors import CorruptLog, DocumentSuspect
 from sync.gate import Limits
-from sync.replay import new_room, replay
+from sync.replay import new_room
 from sync.room import Room
 
 __all__ = ["RoomHost"]
@@ -205,9 +206,7 @@ class RoomHost:
         if policy is None:
             raise RecordUnreadable("The record's profile is not served here.")
         try:
-            room = new_room(record_id, stored.head.epoch, policy.profile, policy, self._limits)
-            for _ in replay(room, stored.snapshot, stored.rows):
-                await asyncio.sleep(0)
+            room = await replayed_room(self._store.records, stored, policy, self._limits)
         except (CorruptLog, DocumentSuspect) as error:
             self._log.error("record unreadable", record=record_id, error=type(error).__name__)
             raise RecordUnreadable(

@@ -21,6 +21,7 @@ from storage.errors import (
 from storage.memory import MemoryStore
 from storage.ports import (
     Announcements,
+    ChangeFilter,
     Directory,
     Hearer,
     Login,
@@ -29,6 +30,7 @@ from storage.ports import (
     Records,
     Store,
     StoredAnnouncement,
+    StoredChange,
     StoredRecord,
     User,
 )
@@ -39,6 +41,7 @@ __all__ = [
     "AnnouncementNotFound",
     "Announcements",
     "Break",
+    "ChangeFilter",
     "Directory",
     "Hearer",
     "Login",
@@ -58,6 +61,7 @@ __all__ = [
     "StoreSettings",
     "StoreUnavailable",
     "StoredAnnouncement",
+    "StoredChange",
     "StoredRecord",
     "User",
     "UserExists",

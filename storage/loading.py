@@ -7,15 +7,18 @@ never a new one; a damaged snapshot is passed over for the older one or the log.
 import sqlite3
 from collections.abc import Mapping
 
+import msgspec
+
 from storage import audit as audit_trail
+from storage.changes import is_due, read_all_changes
 from storage.errors import RecordNotFound, StoreCorrupt
 from storage.heads import HEAD_COLUMNS, head_of
 from storage.ports import RecordHead, StoredRecord
 from storage.snapshots import digest, read_newest
 from storage.update_log import Break, first_break, read_rows, require_whole
-from sync.effects import EMPTY_HASH, Snapshot, UpdateRow
+from sync.effects import EMPTY_HASH, Change, Snapshot, UpdateRow
 
-__all__ = ["load", "read_log", "verify_audit", "verify_log"]
+__all__ = ["WholeRecord", "load", "load_whole", "read_log", "verify_audit", "verify_log"]
 
 _PAGE = 1000
 _HEAD = f"SELECT hash, {', '.join(HEAD_COLUMNS)} FROM records WHERE id = ?"
@@ -56,7 +59,30 @@ def load(connection: sqlite3.Connection, record_id: str) -> StoredRecord:
         version=head.version,
         head=hash_,
     )
-    return StoredRecord(head=head, snapshot=snapshot, rows=tuple(rows))
+    due = is_due(connection, record_id)
+    return StoredRecord(head=head, snapshot=snapshot, rows=tuple(rows), history_due=due)
+
+
+class WholeRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A record's whole log and history as they stand on disk, nothing of it checked.
+
+    history_due: nobody has derived the changes yet.
+    """
+
+    head: RecordHead
+    rows: list[UpdateRow]
+    changes: list[Change]
+    history_due: bool
+
+
+def load_whole(connection: sqlite3.Connection, record_id: str) -> WholeRecord:
+    """Raises RecordNotFound, StoreCorrupt."""
+    return WholeRecord(
+        head=_head(connection, record_id)[1],
+        rows=read_rows(connection, record_id, 0),
+        changes=read_all_changes(connection, record_id),
+        history_due=is_due(connection, record_id),
+    )
 
 
 def read_log(

@@ -8,6 +8,7 @@ import msgspec
 from storage import audit as audit_trail
 from storage import heads, snapshots, update_log
 from storage.announcements import announced_columns
+from storage.changes import change_row
 from storage.columns import folded, micros
 from storage.errors import (
     LoginNotFound,
@@ -19,17 +20,29 @@ from storage.errors import (
     VersionConflict,
 )
 from storage.memory_announcements import MemoryAnnouncements
+from storage.memory_changes import page_of
 from storage.ports import (
     AuditFilter,
+    ChangeFilter,
     ConflictFilter,
     Login,
     RecordFilter,
     RecordHead,
+    StoredChange,
     StoredRecord,
     User,
 )
 from storage.update_log import Break
-from sync.effects import EMPTY_HASH, AuditEntry, Commit, Conflict, Refusal, Snapshot, UpdateRow
+from sync.effects import (
+    EMPTY_HASH,
+    AuditEntry,
+    Change,
+    Commit,
+    Conflict,
+    Refusal,
+    Snapshot,
+    UpdateRow,
+)
 
 __all__ = ["MemoryStore"]
 
@@ -37,12 +50,13 @@ __all__ = ["MemoryStore"]
 class _Record:
     """One record's state."""
 
-    __slots__ = ("conflicts", "hash", "head", "refusals", "rows", "snapshots")
+    __slots__ = ("changes", "conflicts", "hash", "head", "refusals", "rows", "snapshots")
 
     def __init__(self, head: RecordHead) -> None:
         self.head = head
         self.hash = EMPTY_HASH
         self.rows: list[UpdateRow] = []
+        self.changes: dict[tuple[int, int], Change] = {}
         self.refusals: dict[str, Refusal] = {}
         self.conflicts: dict[str, Conflict] = {}
         self.snapshots: dict[int, Snapshot] = {}
@@ -121,6 +135,7 @@ class MemoryRecords:
             version=commit.base_version + len(commit.rows),
             facts=facts,
         )
+        record.changes.update({(one.version, one.ordinal): one for one in commit.changes})
         record.refusals.update({refusal.id: refusal for refusal in commit.refusals})
         record.conflicts.update({conflict.id: conflict for conflict in commit.conflicts})
         self._announcements.take_in(commit.announcements)
@@ -201,6 +216,15 @@ class MemoryRecords:
             found = found[ids.index(wanted.after) + 1 :] if wanted.after in ids else []
         return [one for one in found if wanted.status in (None, one.status)][: wanted.limit]
 
+    async def changes(self, record_id: str, wanted: ChangeFilter) -> Sequence[StoredChange]:
+        self._trail.require_open()
+        record = self._record(record_id)
+        return page_of(record.changes.values(), record.rows, wanted)
+
+    async def replace_changes(self, record_id: str, told: Sequence[Change]) -> None:
+        self._trail.require_open()
+        self._record(record_id)  # nothing is ever due here: changes come with their rows
+
     async def record_ids(self) -> AsyncIterator[str]:
         self._trail.require_open()
         for record_id in sorted(self._records):
@@ -227,6 +251,8 @@ def _check_instants(commit: Commit) -> None:
     """Raises ValueError for what the store on disk would refuse, before anything changes."""
     for row in commit.rows:
         update_log.row_values(commit.record_id, row)
+    for change in commit.changes:
+        change_row(commit.record_id, change)
     for refusal in commit.refusals:
         micros(refusal.at), micros(refusal.written_at)
     for entry in commit.audit:

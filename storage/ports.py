@@ -12,6 +12,7 @@ import msgspec
 from sync.effects import (
     Announcement,
     AuditEntry,
+    Change,
     Commit,
     Conflict,
     RecordFacts,
@@ -23,6 +24,7 @@ from sync.effects import (
 __all__ = [
     "Announcements",
     "AuditFilter",
+    "ChangeFilter",
     "ConflictFilter",
     "Directory",
     "Hearer",
@@ -32,6 +34,7 @@ __all__ = [
     "Records",
     "Store",
     "StoredAnnouncement",
+    "StoredChange",
     "StoredRecord",
     "User",
 ]
@@ -50,12 +53,13 @@ class StoredRecord(msgspec.Struct, frozen=True, kw_only=True):
     """All that a room is loaded from: the newest usable snapshot and the rows after it.
 
     The rows are contiguous from `snapshot.version + 1` (or 1) to `head.version`; the hash chain was
-    checked from the snapshot on.
+    checked from the snapshot on. history_due: its changes were never derived from the log yet.
     """
 
     head: RecordHead
     snapshot: Snapshot | None
     rows: Sequence[UpdateRow]
+    history_due: bool = False
 
 
 class RecordFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +83,35 @@ class ConflictFilter(msgspec.Struct, frozen=True, kw_only=True):
     after: str | None = None
     """The last id of the page before (oldest first)."""
     limit: int = 50
+
+
+class ChangeFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which changes of a record are wanted; None means any. author: a user id.
+
+    field: as the profile names it, an entry's section with all its entries; entry: only this one.
+    since, until: received in between, both included; a sitting counts while it lasted. hidden:
+    fields to leave out. after: (version, ordinal) of the last one of the page before.
+    """
+
+    field: str | None = None
+    entry: str | None = None
+    author: str | None = None
+    role: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    hidden: frozenset[str] = frozenset()
+    newest_first: bool = True
+    after: tuple[int, int] | None = None
+    limit: int = 100
+
+
+class StoredChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A change with where its row came from; empty where the row is gone."""
+
+    change: Change
+    login_id: str
+    device: str
+    address: str
 
 
 class Records(Protocol):
@@ -116,6 +149,12 @@ class Records(Protocol):
 
     async def list_conflicts(self, wanted: ConflictFilter) -> Sequence[Conflict]:
         """One page, oldest first; empty for a record or a place in it that does not exist."""
+
+    async def changes(self, record_id: str, wanted: ChangeFilter) -> Sequence[StoredChange]:
+        """One page of the record's history. Raises RecordNotFound."""
+
+    async def replace_changes(self, record_id: str, told: Sequence[Change]) -> None:
+        """Store what was derived from the whole log as the record's history, if it is due still."""
 
     def record_ids(self) -> AsyncIterator[str]: ...
 

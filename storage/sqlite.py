@@ -14,17 +14,20 @@ from storage import announcements as told
 from storage import audit as audit_trail
 from storage import directory, heads, loading, refusals, snapshots
 from storage.backups import backup
+from storage.changes import read_changes, replace_changes
 from storage.engine import StoreSettings, hold, open_engine, wrapped
 from storage.errors import RecordNotFound, StoreUnavailable
 from storage.migrations import migrate
 from storage.ports import (
     AuditFilter,
+    ChangeFilter,
     ConflictFilter,
     Hearer,
     Login,
     RecordFilter,
     RecordHead,
     StoredAnnouncement,
+    StoredChange,
     StoredRecord,
     User,
 )
@@ -32,7 +35,16 @@ from storage.readers import Readers
 from storage.tables import records
 from storage.update_log import Break, check_new
 from storage.writer import Writer
-from sync.effects import Announcement, AuditEntry, Commit, Conflict, Refusal, Snapshot, UpdateRow
+from sync.effects import (
+    Announcement,
+    AuditEntry,
+    Change,
+    Commit,
+    Conflict,
+    Refusal,
+    Snapshot,
+    UpdateRow,
+)
 
 __all__ = ["SqliteAnnouncements", "SqliteDirectory", "SqliteRecords", "SqliteStore"]
 
@@ -115,6 +127,16 @@ class SqliteRecords:
 
     async def list_conflicts(self, wanted: ConflictFilter) -> Sequence[Conflict]:
         return await self._readers.on_loop(lambda on: refusals.list_conflicts(on, wanted))
+
+    async def changes(self, record_id: str, wanted: ChangeFilter) -> Sequence[StoredChange]:
+        async def read(on: AsyncConnection) -> Sequence[StoredChange]:
+            found = await read_changes(on, record_id, wanted)
+            return found or await _nothing_of(on, record_id)
+
+        return await self._readers.on_loop(read)
+
+    async def replace_changes(self, record_id: str, told: Sequence[Change]) -> None:
+        await self._database.write(lambda on: replace_changes(on, record_id, told))
 
     async def record_ids(self) -> AsyncIterator[str]:
         """Ascending, read a page at a time: records made meanwhile may be missing."""
@@ -304,6 +326,12 @@ class SqliteStore:
 
     async def audit_head(self) -> audit_trail.Chain:
         return await self._database.readers.on_loop(audit_trail.read_head)
+
+    async def whole(self, record_id: str) -> loading.WholeRecord:
+        """The record's log and history, unchecked. Raises RecordNotFound, StoreCorrupt."""
+        return await self._database.readers.in_thread(
+            lambda driver: loading.load_whole(driver, record_id)
+        )
 
     async def verify_log(self, record_id: str) -> Break | None:
         """Where the record's log or a snapshot breaks first, or None. Raises RecordNotFound."""

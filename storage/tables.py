@@ -26,10 +26,12 @@ __all__ = [
     "APPEND_ONLY",
     "append_only_ddl",
     "audit",
+    "changes",
     "conflicts",
     "event_acks",
     "event_audience",
     "events",
+    "history_due",
     "logins",
     "metadata",
     "numbers",
@@ -136,6 +138,38 @@ updates = Table(
     CheckConstraint("version >= 1", name="version"),
     CheckConstraint("length(hash) = 32", name="hash"),
     sqlite_strict=True,
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("record_id", Text, ForeignKey("records.id"), primary_key=True),
+    Column("version", _INT, primary_key=True, autoincrement=False),
+    Column("ordinal", _INT, primary_key=True, autoincrement=False),
+    _int("last_version"),
+    _text("field"),
+    _text("entry"),
+    _text("kind"),
+    _int("offset"),
+    _text("old"),
+    _text("new"),
+    _text("author"),
+    _text("role"),
+    _int("written_at"),
+    _int("last_written_at"),
+    _int("at"),
+    _int("last_at"),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+Index("ix_changes_field", changes.c.record_id, changes.c.field, changes.c.version)
+
+history_due = Table(
+    "history_due",
+    metadata,
+    Column("record_id", Text, ForeignKey("records.id"), primary_key=True),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
 )
 
 snapshots = Table(

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage import audit as audit_trail
 from storage.announcements import AUDIENCE_COLUMNS, EVENT_COLUMNS, announced_columns
+from storage.changes import CHANGE_COLUMNS, change_row, upsert_changes
 from storage.engine import is_outage, translated
 from storage.errors import (
     RecordExists,
@@ -76,6 +77,7 @@ class Append(Operation):
     guard: Values | None = None
     with_facts: bool = False
     rows: Sequence[Values] = ()
+    changes: Sequence[Values] = ()
     refusals: Sequence[Values] = ()
     conflicts: Sequence[Values] = ()
     entries: Sequence[Values] = ()
@@ -114,6 +116,7 @@ def prepare(commit: Commit, *, creates: bool = False) -> Append:
         guard=guard,
         with_facts=bool(facts),
         rows=rows,
+        changes=[change_row(record_id, change) for change in commit.changes],
         refusals=[refusal_row(record_id, refusal) for refusal in commit.refusals],
         conflicts=[conflict_row(record_id, conflict) for conflict in commit.conflicts],
         entries=prepare_entries(commit.audit),
@@ -153,15 +156,18 @@ def _guard(columns: Sequence[str]) -> str:
 
 
 class _Bulk:
-    """An INSERT of many rows in few steps."""
+    """An INSERT (or upsert, of rows with different keys) of many rows in few steps."""
 
     _SIZES = (64, 16, 4, 1)
 
     def __init__(self, statement: Insert, columns: Sequence[str]) -> None:
         single = _compiled(statement, columns)
         row = f"({', '.join('?' * len(columns))})"
-        assert single.endswith(f"VALUES {row}")
-        self._texts = [(size, single + f", {row}" * (size - 1)) for size in self._SIZES]
+        start, values, end = single.partition(f"VALUES {row}")
+        assert values, single
+        self._texts = [
+            (size, start + values + f", {row}" * (size - 1) + end) for size in self._SIZES
+        ]
 
     def run(self, cursor: sqlite3.Cursor, rows: Sequence[Values]) -> None:
         done = 0
@@ -177,6 +183,7 @@ _FOLLOW = _guard(("version", "hash"))
 _FOLLOW_WITH_FACTS = _guard(("version", "hash", *FACT_COLUMNS))
 _UPDATES = _Bulk(insert(updates), COLUMNS)
 _AUDIT = _Bulk(insert(audit), audit_trail.COLUMNS)
+_CHANGES = _Bulk(upsert_changes(), CHANGE_COLUMNS)
 _REFUSALS = _compiled(upsert_refusals(), REFUSAL_COLUMNS)
 _CONFLICTS = _compiled(upsert_conflicts(), CONFLICT_COLUMNS)
 _EVENT = _compiled(sqlite.insert(events).on_conflict_do_nothing(), EVENT_COLUMNS)
@@ -190,6 +197,7 @@ class _Buffered:
     """Rows whose guards have passed, waiting for one statement per table."""
 
     rows: list[Values] = field(default_factory=list)
+    changes: list[Values] = field(default_factory=list)
     refusals: list[Values] = field(default_factory=list)
     conflicts: list[Values] = field(default_factory=list)
     entries: list[Values] = field(default_factory=list)
@@ -301,6 +309,7 @@ class GroupStore:
                 append.error = self._refused(cursor, append)
                 return
             buffered.rows.extend(append.rows)
+            buffered.changes.extend(append.changes)
             buffered.refusals.extend(append.refusals)
             buffered.conflicts.extend(append.conflicts)
         buffered.entries.extend(append.entries)
@@ -329,6 +338,8 @@ class GroupStore:
     ) -> audit_trail.Chain:
         if buffered.rows:
             _UPDATES.run(cursor, buffered.rows)
+        if buffered.changes:
+            _CHANGES.run(cursor, buffered.changes)
         if buffered.refusals:
             cursor.executemany(_REFUSALS, buffered.refusals)
         if buffered.conflicts:

@@ -14,6 +14,7 @@ from sync.fields import VOID, FieldIndex, Place, Places, RangeSet
 from sync.placement import RESERVED_CLIENT_IDS, Placed
 from sync.ranges import merge_deletes
 from sync.registers import Register, Write
+from sync.sittings import Sitting
 from sync.structs import Deletes, Id, Kind, Struct
 
 __all__ = [
@@ -61,6 +62,7 @@ class _Pages(msgspec.Struct, frozen=True, array_like=True):
     registers: list[Register]
     cut_pairs: list[Id]
     anchors: list[tuple[int, list[int], list[Id | None], list[Id | None]]]
+    sittings: list[Sitting] = []
 
 
 _ENCODE = msgspec.msgpack.Encoder()
@@ -72,9 +74,15 @@ class Books:
     """Field index, registers, owners of client ids, restored text and sizes of one record.
 
     cut_pairs: first halves of the surrogate pairs that insertions cut, in order; all are deleted.
+    sittings: whose edits of narratives may still grow. touched, touched_texts: which keys (with
+    the values people wrote there) and narratives the row in the making touches; `sync/history.py`
+    empties them.
     """
 
-    __slots__ = ("copies", "cut_pairs", "index", "owners", "places", "registers", "text_units")
+    __slots__ = (
+        "copies", "cut_pairs", "index", "owners", "places", "registers", "sittings", "text_units",
+        "touched", "touched_texts",
+    )  # fmt: skip
 
     def __init__(self, profile: Profile) -> None:
         self.places = Places(profile)
@@ -84,6 +92,9 @@ class Books:
         self.copies: dict[int, dict[int, Copy]] = {}
         self.text_units: dict[str, int] = {}
         self.cut_pairs: dict[Id, None] = {}
+        self.sittings: list[Sitting] = []
+        self.touched: dict[Place, list[Struct]] = {}
+        self.touched_texts: set[str] = set()
 
     def register(self, place: Place) -> Register:
         """The register of a keyed place, made on first use."""
@@ -108,6 +119,7 @@ class Books:
         index = self.index
         index.extend(struct.client, struct.clock, struct.length, place)
         if place.kind == "text":
+            self.touched_texts.add(place.root)
             index.anchors.add(struct)
             if struct.kind == Kind.STRING:
                 index.mark_pairs(struct.client, struct.clock, str(struct.content))
@@ -115,6 +127,10 @@ class Books:
                 self.text_units[place.root] = units
             else:
                 index.mark_deleted(struct.client, struct.clock, struct.end)
+        elif place.key is not None:
+            writes = self.touched.setdefault(place, [])
+            if struct.kind == Kind.ANY and struct.client >= RESERVED_CLIENT_IDS:
+                writes.append(struct)
 
     def absorb_deletes(self, deletes: Deletes) -> None:
         """Note deletions of text; those of keys are the registers' business."""
@@ -125,6 +141,7 @@ class Books:
                     if place.kind == "text":
                         fresh = sum(b - a for a, b in index.live_parts(client, start, end))
                         if fresh:
+                            self.touched_texts.add(place.root)
                             self.text_units[place.root] -= fresh
                             index.mark_deleted(client, start, end)
 
@@ -182,6 +199,7 @@ class Books:
             sorted(self.registers.values(), key=lambda register: (register.root, register.key)),
             list(self.cut_pairs),
             self.index.anchors.export(),
+            self.sittings,
         )
         return _ENCODE.encode(pages)
 
@@ -209,6 +227,7 @@ class Books:
             books.add_copy(copy)
         for register in pages.registers:
             books.registers[books.places.at(register.root, register.key)] = register
+        books.sittings = pages.sittings
         return books
 
 

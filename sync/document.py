@@ -46,12 +46,14 @@ _TRUSTED = Bounds(
 class Document:
     """One record's Yjs document, written by the gate's updates and by the server's corrections."""
 
-    __slots__ = ("_doc", "_maps", "server_client")
+    __slots__ = ("_deltas", "_doc", "_maps", "_watching", "server_client")
 
     def __init__(self, server_client: int, state: bytes | None = None) -> None:
         self.server_client = server_client
         self._doc: Doc[Any] = Doc(client_id=server_client)
         self._maps: dict[str, Map[Any]] = {}
+        self._deltas: dict[str, list[list[dict[str, Any]]]] = {}
+        self._watching: list[object] = []
         if state is not None:
             self.apply(state)
 
@@ -75,6 +77,28 @@ class Document:
     def text(self, name: str) -> str:
         """What a root text shows."""
         return self._guard(lambda: str(self._doc.get(name, type=Text)))
+
+    def watch(self, name: str) -> None:
+        """From now on, keep what changes in a root text, for `watched`. Idempotent."""
+        if name in self._deltas:
+            return
+        deltas = self._deltas[name] = []
+        text = self._doc.get(name, type=Text)
+        self._watching.append(text.observe(lambda event: deltas.append(event.delta)))
+
+    def watched(self, name: str) -> list[list[dict[str, Any]]]:
+        """What changed in a watched text since the last call: a Quill delta per transaction.
+
+        Lengths count UTF-8 bytes. The text must be watched.
+        """
+        deltas = self._deltas[name]
+        taken = deltas.copy()
+        deltas.clear()
+        return taken
+
+    def text_bytes(self, name: str) -> int:
+        """How long a root text is, as UTF-8."""
+        return self._guard(lambda: len(self._doc.get(name, type=Text)))
 
     def write(self, root: str, key: str, value: object | Absent) -> Struct:
         """Write `value` over whatever the key shows, as the server; return the struct that has it.

@@ -17,6 +17,8 @@ __all__ = [
     "AuditAction",
     "AuditEntry",
     "AuditOutcome",
+    "Change",
+    "ChangeKind",
     "Commit",
     "Conflict",
     "ConflictValue",
@@ -132,6 +134,41 @@ an action that is not in both does not pass the type checker or the tests."""
 AuditOutcome = Literal["success", "denied", "failure"]
 """denied: the person may not do it. failure: it could not be done, for whatever other reason."""
 
+ChangeKind = Literal["set", "clear", "entry", "correction", "amendment", "text", "overruled"]
+"""What a change did: wrote or removed a value, added an entry, one that replaces another, one to a
+completed record, changed words of a narrative; or was written and does not stand."""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One change of one field, derived from the log. old, new: JSON text, `null` for no value.
+
+    version, ordinal: the row it came with and its place in it; together its key. last_version: the
+    last row of a narrative's sitting, else `version`; so for last_written_at and last_at.
+    field: as the profile names it, an entry's section, or `record.status`; entry: the entry's key.
+    offset: where in the narrative, in characters. An overruled change: old is what stands instead.
+    """
+
+    version: int
+    ordinal: int
+    last_version: int
+    field: str
+    entry: str = ""
+    kind: ChangeKind
+    offset: int = 0
+    old: str
+    new: str
+    author: str
+    role: str
+    written_at: datetime
+    last_written_at: datetime
+    at: datetime
+    last_at: datetime
+
+    @property
+    def name(self) -> str:
+        """The name people see: `vitals.pulse`, `prescriptions.01J…`."""
+        return f"{self.field}.{self.entry}" if self.entry else self.field
+
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of the audit trail: identifiers and counts only, never names or clinical values."""
@@ -198,11 +235,13 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one batch stores, in one transaction, or nothing of it.
 
     base_version: the version the rows follow; a store that stands elsewhere refuses the commit.
+    changes: a later change with the same version and ordinal replaces an earlier one.
     """
 
     record_id: str
     base_version: int
     rows: tuple[UpdateRow, ...]
+    changes: tuple[Change, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     audit: tuple[AuditEntry, ...] = ()

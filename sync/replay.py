@@ -13,16 +13,17 @@ from permissions.profile import Profile
 from sync.books import Books, RowAuthor, decode_annotations
 from sync.bounds import Bounds
 from sync.document import Document
-from sync.effects import EMPTY_HASH, Snapshot, UpdateRow, chain_hash
+from sync.effects import EMPTY_HASH, Change, Snapshot, UpdateRow, chain_hash
 from sync.errors import CorruptLog, MalformedFrame
 from sync.fields import RECORD_ROOT
 from sync.gate import Limits
+from sync.history import History
 from sync.placement import RESERVED_CLIENT_IDS, Gap, place_structs
 from sync.record_facts import state_in
 from sync.room import Room
 from sync.update import decode_update, encode_update
 
-__all__ = ["new_room", "replay", "snapshot_of", "state_of"]
+__all__ = ["changes_in", "new_room", "replay", "snapshot_of", "state_of"]
 
 T = TypeVar("T")
 
@@ -46,9 +47,14 @@ def new_room(record_id: str, epoch: int, profile: Profile, policy: Policy, limit
 
 
 def replay(
-    room: Room, snapshot: Snapshot | None, rows: Sequence[UpdateRow]
+    room: Room,
+    snapshot: Snapshot | None,
+    rows: Sequence[UpdateRow],
+    changes: list[Change] | None = None,
 ) -> Generator[None, None, None]:
     """Bring a new room to the state that the snapshot and the rows after it stand for.
+
+    changes: gets what each row changes, in order; a narrative's change comes again as it grows.
 
     Raises CorruptLog naming the version; the room is then to be thrown away.
     """
@@ -56,17 +62,34 @@ def replay(
         room.document.apply(snapshot.document)
         room.books = Books.decode(snapshot.index, room.profile)
         room.registers = room.books.registers
+        room.history = History(room.document, room.books)
         room.version, room.hash = snapshot.version, snapshot.hash
         room.note_size(len(snapshot.document))
         yield
     for at, row in enumerate(rows, 1):
-        _replay_row(room, row)
+        told = _replay_row(room, row)
+        if changes is not None:
+            changes.extend(told)
         if not at % ROWS_PER_STEP:
             yield
     room.state = state_of(room)
 
 
-def _replay_row(room: Room, row: UpdateRow) -> None:
+def changes_in(
+    record_id: str, epoch: int, policy: Policy, rows: Sequence[UpdateRow]
+) -> list[Change]:
+    """What a whole log says was changed, in order; a narrative's change comes as often as it grew.
+
+    Raises CorruptLog, DocumentSuspect.
+    """
+    told: list[Change] = []
+    room = new_room(record_id, epoch, policy.profile, policy, Limits())
+    for _ in replay(room, None, rows, told):
+        pass
+    return told
+
+
+def _replay_row(room: Room, row: UpdateRow) -> tuple[Change, ...]:
     if row.version != room.version + 1:
         raise CorruptLog("A row of the log is missing.", version=room.version + 1)
     if chain_hash(room.hash, row) != row.hash:
@@ -90,6 +113,7 @@ def _replay_row(room: Room, row: UpdateRow) -> None:
     room.books.absorb_deletes(update.deletes)
     room.version, room.hash = row.version, row.hash
     room.bytes += len(row.update)
+    return room.history.changes_of(row, annotations.registers)
 
 
 def _run(steps: Generator[None, None, T]) -> T:

@@ -10,7 +10,7 @@ import msgspec
 
 from permissions.model import Decision, Operation, Principal, Rule
 from sync.arbiter import concurrent_writes, describe_conflict
-from sync.books import Annotations, encode_annotations
+from sync.books import Annotations
 from sync.document import ABSENT, Absent
 from sync.effects import Conflict, ConflictValue
 from sync.fields import Place
@@ -87,11 +87,10 @@ def resolve(
     resolved = _resolved(conflict, register, write, reason)
     register.resolve(write, struct.origin)
     structs = {room.document.server_client: [struct]}
-    row = room.next_row(
-        encode_update(structs, {}), encode_annotations(Annotations([], [], [register])),
-        resolver, role, at, at,
-    )  # fmt: skip
-    return Accepted(row, structs, {}, {}), resolved
+    row, changes = room.next_row(
+        encode_update(structs, {}), Annotations([], [], [register]), resolver, role, at, at
+    )
+    return Accepted(row, structs, {}, {}, changes), resolved
 
 
 def _resolved(conflict: Conflict, register: Register, write: Write, reason: str) -> Conflict:

@@ -23,11 +23,12 @@ from sync.arbiter import (
 )
 from sync.books import Annotations, Books, Copy, encode_annotations
 from sync.document import Document
-from sync.effects import Conflict, Loss, Refusal, UpdateRow, chain_hash
+from sync.effects import Change, Conflict, Loss, Refusal, UpdateRow, chain_hash
 from sync.fields import RECORD_ROOT, Place
 from sync.frame import Frame
 from sync.gate import Limits, judge
 from sync.healing import restored_copies, succeeding_copies
+from sync.history import History
 from sync.judgement import Judgement
 from sync.locks import Hold
 from sync.placement import RESERVED_CLIENT_IDS, Gap, Placement, check_owners, place_structs
@@ -47,13 +48,14 @@ class Accepted(msgspec.Struct, frozen=True):
     """An update that entered the document: its row, and its parts for one merged broadcast.
 
     first: an update that peers must apply before, in a message of its own (a surrogate pair that an
-    insertion would cut); empty otherwise.
+    insertion would cut); empty otherwise. changes: what the row changed, for its history.
     """
 
     row: UpdateRow
     structs: StructsByClient
     deletes: Deletes
     first: Deletes
+    changes: tuple[Change, ...] = ()
 
 
 class Proposal(msgspec.Struct, frozen=True):
@@ -120,6 +122,7 @@ class Room:
         self._counted_at = -1
         self.registers = books.registers
         self.hold_of: Callable[[str], Hold | None] = _nobody_holds
+        self.history = History(document, books)
 
     # -- what the gate reads ---------------------------------------------------------------------
 
@@ -288,13 +291,12 @@ class Room:
         if not (update or first or judgement.refused or decided.registers):
             return Proposal(exhausted=exhausted)
         registers = list(decided.registers.values())
-        row = self.next_row(
-            update or encode_update({}, {}),
-            encode_annotations(Annotations(judgement.splits, copies, registers)),
+        row, changes = self.next_row(
+            update or encode_update({}, {}), Annotations(judgement.splits, copies, registers),
             frame.author, judgement.role, frame.written_at, frame.received_at,
         )  # fmt: skip
         return Proposal(
-            accepted=Accepted(row, structs, deletes, first),
+            accepted=Accepted(row, structs, deletes, first, changes),
             heal=bool(judgement.refused or corrections or copies or first or judgement.widened),
             exhausted=exhausted,
             restored_units=units,
@@ -397,20 +399,20 @@ class Room:
         if not structs:
             return None
         by_client = {self.document.server_client: structs}
-        row = self.next_row(
-            encode_update(by_client, {}), encode_annotations(Annotations([], [], registers)),
-            author, "", at, at,
-        )  # fmt: skip
-        return Accepted(row, by_client, {}, {})
+        row, changes = self.next_row(
+            encode_update(by_client, {}), Annotations([], [], registers), author, "", at, at
+        )
+        return Accepted(row, by_client, {}, {}, changes)
 
     def refuse_whole(self, frame: Frame, original: bytes, reason: str) -> Proposal:
         """Keep a frame that may not be applied at all, so that nothing of it is lost (IDENT-1).
 
         It gets a row of its own that changes nothing, which gives its refusal an id.
         """
-        row = self.next_row(
-            encode_update({}, {}), b"", frame.author, "", frame.written_at, frame.received_at
-        )
+        row, _ = self.next_row(
+            encode_update({}, {}), Annotations(), frame.author, "", frame.written_at,
+            frame.received_at,
+        )  # fmt: skip
         author = frame.author
         refusal = Refusal(
             id=f"{row.version}.1", field="?", rule=Rule.IDENTITY.value, reason=reason,
@@ -421,12 +423,12 @@ class Room:
         return Proposal(accepted=Accepted(row, {}, {}, {}), refusals=(refusal,))
 
     def next_row(
-        self, update: bytes, annotations: bytes, author: Principal, role: str,
+        self, update: bytes, annotations: Annotations, author: Principal, role: str,
         written_at: datetime, received_at: datetime,
-    ) -> UpdateRow:  # fmt: skip
-        """The row of a change that the document now shows; the room stands at it from here on."""
+    ) -> tuple[UpdateRow, tuple[Change, ...]]:  # fmt: skip
+        """The row of what document and books now show, and its changes; the room stands at it."""
         row = UpdateRow(
-            version=self.version + 1, update=update, annotations=annotations,
+            version=self.version + 1, update=update, annotations=encode_annotations(annotations),
             author=author.user_id, role=role, login_id=author.login_id, device=author.device,
             address=author.address, written_at=written_at, received_at=received_at, hash=b"",
         )  # fmt: skip
@@ -434,7 +436,7 @@ class Room:
         self.version = row.version
         self.hash = row.hash
         self.bytes += len(update)
-        return row
+        return row, self.history.changes_of(row, annotations.registers)
 
 
 def _nobody_holds(field: str) -> Hold | None:

@@ -9,9 +9,10 @@ import msgspec
 
 from permissions.fields import Field
 from sync.fields import RECORD_ROOT
+from sync.json_value import plain
 from sync.room import Room
 
-__all__ = ["Chart", "chart_of", "disputed_fields", "plain"]
+__all__ = ["Chart", "chart_of", "disputed_fields"]
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,16 +57,3 @@ def disputed_fields(room: Room) -> list[str]:
         for place, register in room.books.registers.items()
         if register.conflict_id is not None and place.field is not None and place.field.critical
     )
-
-
-def plain(value: object) -> object:
-    """The value as JSON has it, whole floats as integers."""
-    match value:
-        case float() if value.is_integer() and abs(value) <= 2**53:
-            return int(value)
-        case list():
-            return [plain(item) for item in value]
-        case dict():
-            return {str(key): plain(item) for key, item in value.items()}
-        case _:
-            return value

@@ -3,23 +3,37 @@
 import json
 from collections.abc import Mapping
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from permissions.policy import Policy
 from server.commands.errors import CommandError
+from server.history_check import first_difference
 from server.profiles import load_policies
 from server.settings import Settings
 from storage import RecordHead, SqliteStore, StoredRecord
 from storage.errors import RecordNotFound, StoreCorrupt
-from sync.effects import UpdateRow
+from storage.loading import WholeRecord
+from sync.effects import Change
 from sync.errors import CorruptLog, DocumentSuspect
 from sync.gate import Limits
 from sync.replay import new_room, replay, snapshot_of
 from sync.room import Room
 from sync.view import chart_of
 
-__all__ = ["compact_all", "print_record", "print_structs", "read_room", "verify_all"]
+__all__ = [
+    "cell",
+    "compact_all",
+    "console",
+    "escaped",
+    "print_record",
+    "print_structs",
+    "read_room",
+    "read_whole",
+    "verify_all",
+    "write_line",
+]
 
 
 async def read_room(
@@ -30,6 +44,11 @@ async def read_room(
     return _replayed(stored, load_policies(settings.profiles)), stored.head
 
 
+async def read_whole(store: SqliteStore, address: str) -> WholeRecord:
+    """The log and history of the record with this id or number. Raises CommandError."""
+    return await store.whole(await _resolve(store, address))
+
+
 async def verify_all(
     store: SqliteStore,
     settings: Settings,
@@ -38,7 +57,8 @@ async def verify_all(
 ) -> tuple[list[str], int]:
     """Lines that say where something breaks, and how many records were checked.
 
-    Of each record: its hash chain, its replay, and that the snapshot shows what the rows show.
+    Of each record: its hash chain, its replay, that the snapshot shows what the rows show, and that
+    its history says what they say.
     kept_heads: heads of the audit trail (seq → hash) that were noted elsewhere.
     """
     policies = load_policies(settings.profiles)
@@ -54,14 +74,24 @@ async def verify_all(
 
 
 async def compact_all(store: SqliteStore, settings: Settings, address: str | None) -> int:
-    """Store a snapshot of each record that has rows after its newest one; returns how many."""
+    """Store a snapshot of each record that has rows after its newest one; returns how many.
+
+    Derives the history of records whose log is older than histories are.
+    """
     policies = load_policies(settings.profiles)
     count = 0
     for record_id in await _record_ids(store, address):
         stored = await store.records.load(record_id)
         if not stored.rows:
             continue
-        await store.records.save_snapshot(record_id, snapshot_of(_replayed(stored, policies)))
+        told: list[Change] = []
+        if stored.history_due:
+            stored = msgspec.structs.replace(
+                stored, snapshot=None, rows=(await store.whole(record_id)).rows
+            )
+        await store.records.save_snapshot(record_id, snapshot_of(_replayed(stored, policies, told)))
+        if stored.history_due:
+            await store.records.replace_changes(record_id, told)
         count += 1
     return count
 
@@ -73,29 +103,28 @@ async def _verify_record(
     if broken is not None:
         return [f"{record_id}: version {broken.position}: {broken.reason}"]
     try:
-        stored = await store.records.load(record_id)
-        room = _replayed(stored, policies)
-        if stored.snapshot is None:
-            return []
-        whole = _replayed(await _rows_only(store, stored), policies)
+        stored, whole = await store.records.load(record_id), await store.whole(record_id)
+        loaded = _replayed(stored, policies)
+        told: list[Change] = []
+        replayed = _replayed(
+            StoredRecord(head=whole.head, snapshot=None, rows=whole.rows), policies, told
+        )
     except StoreCorrupt as error:
         return [f"{record_id}: version {error.version}: {error.reason}"]
     except CorruptLog as error:
         return [f"{record_id}: version {error.version}: {error}"]
     except (CommandError, DocumentSuspect) as error:
         return [f"{record_id}: {error}"]
-    if chart_of(whole) != chart_of(room) or whole.hash != room.hash:
-        version = stored.snapshot.version
-        return [f"{record_id}: version {version}: the snapshot does not show what the rows show"]
-    return []
-
-
-async def _rows_only(store: SqliteStore, stored: StoredRecord) -> StoredRecord:
-    rows: list[UpdateRow] = []
-    while page := await store.records.rows(stored.head.id, after=len(rows)):
-        rows += page
-    rows = [row for row in rows if row.version <= stored.head.version]
-    return StoredRecord(head=stored.head, snapshot=None, rows=rows)
+    breaks = []
+    if stored.snapshot is not None and whole.head.version == stored.head.version:
+        if chart_of(replayed) != chart_of(loaded) or replayed.hash != loaded.hash:
+            breaks.append(
+                (stored.snapshot.version, "the snapshot does not show what the rows show")
+            )
+    difference = None if whole.history_due else first_difference(told, whole.changes)
+    if difference is not None:
+        breaks.append(difference)
+    return [f"{record_id}: version {version}: {reason}" for version, reason in breaks]
 
 
 async def _record_ids(store: SqliteStore, address: str | None) -> list[str]:
@@ -111,7 +140,9 @@ async def _resolve(store: SqliteStore, address: str) -> str:
         raise CommandError(f"there is no record {address!r}") from None
 
 
-def _replayed(stored: StoredRecord, policies: dict[str, Policy]) -> Room:
+def _replayed(
+    stored: StoredRecord, policies: dict[str, Policy], told: list[Change] | None = None
+) -> Room:
     head = stored.head
     policy = policies.get(head.facts.profile)
     if policy is None:
@@ -120,7 +151,7 @@ def _replayed(stored: StoredRecord, policies: dict[str, Policy]) -> Room:
             f" ({', '.join(policies)})"
         )
     room = new_room(head.id, head.epoch, policy.profile, policy, Limits())
-    for _ in replay(room, stored.snapshot, stored.rows):
+    for _ in replay(room, stored.snapshot, stored.rows, told):
         pass
     return room
 
@@ -140,10 +171,10 @@ def print_record(room: Room, head: RecordHead, *, as_json: bool) -> None:
     }
     if as_json:
         shown = {**top, "fields": chart.fields, "texts": chart.texts, "disputed": chart.disputed}
-        _write(json.dumps(shown, indent=2, ensure_ascii=False))
+        write_line(json.dumps(shown, indent=2, ensure_ascii=False))
         return
-    console = _console()
-    console.print(
+    shown_on = console()
+    shown_on.print(
         f"[bold]{facts.number or head.id}[/]  {facts.profile}  version {chart.version}  "
         f"{top['status']}  step {top['current_step'] or '-'}",
         highlight=False,
@@ -153,11 +184,11 @@ def print_record(room: Room, head: RecordHead, *, as_json: bool) -> None:
         for key, value in values.items():
             name = f"{section}.{key}"
             mark = "[red]disputed[/]" if name in chart.disputed else ""
-            table.add_row(name, _escaped(_cell(value)), mark)
+            table.add_row(name, escaped(cell(value)), mark)
     for name, text in chart.texts.items():
         if text:
-            table.add_row(name, _escaped(text), "")
-    console.print(table)
+            table.add_row(name, escaped(text), "")
+    shown_on.print(table)
 
 
 def print_structs(room: Room, *, as_json: bool) -> None:
@@ -174,22 +205,23 @@ def print_structs(room: Room, *, as_json: bool) -> None:
         for start, stop, place in zip(starts, [*starts[1:], end], places, strict=True)
     ]
     if as_json:
-        _write(json.dumps(rows, indent=2))
+        write_line(json.dumps(rows, indent=2))
         return
     table = Table("client", "owner", "clocks", "field")
     for row in rows:
         clocks = f"{row['start']}..{row['end']}"
-        table.add_row(str(row["client"]), str(row["owner"]), clocks, _escaped(str(row["field"])))
-    _console().print(table)
+        table.add_row(str(row["client"]), str(row["owner"]), clocks, escaped(str(row["field"])))
+    console().print(table)
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value in one line."""
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {_cell(one)}" for key, one in value.items())
+        return ", ".join(f"{key}: {cell(one)}" for key, one in value.items())
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text from a record is neither rich's markup nor the terminal's control codes."""
     from rich.markup import escape
 
@@ -198,14 +230,16 @@ def _escaped(text: str) -> str:
     )
 
 
-def _write(text: str) -> None:
+def write_line(text: str) -> None:
+    """Print to stdout."""
     import typer
 
     typer.echo(text)
 
 
-def _console() -> Console:
-    console = Console()
-    if not console.is_terminal:
-        console.width = 160
-    return console
+def console() -> Console:
+    """Where tables go; wide where nobody looks."""
+    made = Console()
+    if not made.is_terminal:
+        made.width = 160
+    return made

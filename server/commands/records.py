@@ -1,4 +1,4 @@
-"""`fieldchart inspect, verify, compact, backup, restore`: the database from the command line."""
+"""`fieldchart inspect, history, verify, compact, backup, restore`: the database by command."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from server.settings import Settings
     from storage import SqliteStore
 
-__all__ = ["backup", "compact", "inspect", "restore", "verify"]
+__all__ = ["backup", "compact", "history", "inspect", "restore", "verify"]
 
 Record = Annotated[str, typer.Argument(help="Record id or number.")]
 MaybeRecord = Annotated[str | None, typer.Argument(help="Record id or number; all without it.")]
@@ -37,6 +37,21 @@ def inspect(
         print_structs(room, as_json=as_json)
     else:
         print_record(room, head, as_json=as_json)
+
+
+def history(
+    record: Record,
+    field: Annotated[str | None, typer.Option(help="Only this field, section or entry.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    data: Data = None,
+) -> None:
+    """Show who changed what of a record, from what to what, when and from where; oldest first."""
+    from server.commands.past import print_history, read_history
+
+    whole, changes, users = with_store(
+        data, lambda store, settings: read_history(store, settings, record, field), read_only=True
+    )
+    print_history(whole, changes, users, as_json=as_json)
 
 
 def verify(

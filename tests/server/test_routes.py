@@ -36,6 +36,7 @@ CALLS: Calls = [
     ("PATCH", "/api/records/{id}", PULSE, {"if-match": '"1"'}, "cashier", "nurse", 403, 200),
     ("POST", "/api/records/{id}/entries/safety", SAFETY, {}, "cashier", "nurse", 403, 201),
     ("GET", "/api/records/{id}/refusals", None, {}, "doctor", "nurse", 403, 200),
+    ("GET", "/api/records/{id}/history", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/records/{id}/conflicts", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/audit", None, {}, "nurse", "supervisor", 403, 200),
     ("POST", "/api/records/{id}/conflicts/1.1/resolve", CHOICE, {}, "doctor", "nurse", 403, 404),

@@ -15,7 +15,7 @@ import msgspec
 from permissions.model import Principal
 from sync.bounds import Bounds
 from sync.document import ABSENT, Absent
-from sync.effects import Conflict, Loss, Refusal, Snapshot, UpdateRow
+from sync.effects import Change, Conflict, Loss, Refusal, Snapshot, UpdateRow
 from sync.frame import Frame, Knowledge, WrittenRange
 from sync.gate import Limits
 from sync.locks import Hold
@@ -82,6 +82,7 @@ class Clinic:
         self.room.hold_of = self.holds.get
         self.tablets: list[Tablet] = []
         self.rows: list[UpdateRow] = []
+        self.changes: list[Change] = []
         self.snapshot: Snapshot | None = None
         self.refusals: list[Refusal] = []
         self.conflicts: dict[str, Conflict] = {}
@@ -236,6 +237,7 @@ class Clinic:
     def store(self, accepted: Accepted, *, skip: Tablet | None) -> None:
         """Keep the row and tell everybody but `skip`."""
         self.rows.append(accepted.row)
+        self.changes.extend(accepted.changes)
         for tablet in self.tablets:
             if tablet is skip or tablet.link is None or not tablet.link.synced:
                 continue

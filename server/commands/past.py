@@ -1,0 +1,93 @@
+"""What `fieldchart history` prints: who changed what of a record, from what to what, from where."""
+
+import msgspec
+from rich.table import Table
+
+from server.commands.errors import CommandError
+from server.commands.inspection import cell, console, escaped, read_whole, write_line
+from server.profiles import load_policies
+from server.settings import Settings
+from storage import SqliteStore, User
+from storage.changes import newest_of_each
+from storage.loading import WholeRecord
+from sync.effects import Change, UpdateRow
+from sync.replay import changes_in
+
+__all__ = ["print_history", "read_history"]
+
+
+async def read_history(
+    store: SqliteStore, settings: Settings, address: str, field: str | None
+) -> tuple[WholeRecord, list[Change], dict[str, User]]:
+    """The record, its changes (of one field or section), oldest first, and the people.
+
+    Where they were not derived from the log yet, they are now, in memory.
+    Raises CommandError, CorruptLog.
+    """
+    whole = await read_whole(store, address)
+    changes = whole.changes
+    if whole.history_due:
+        policies = load_policies(settings.profiles)
+        policy = policies.get(whole.head.facts.profile)
+        if policy is None:
+            raise CommandError(f"its profile {whole.head.facts.profile!r} is not in the settings")
+        changes = newest_of_each(changes_in(whole.head.id, whole.head.epoch, policy, whole.rows))
+    if field is not None:
+        changes = [change for change in changes if field in (change.name, change.field)]
+    users = {user.id: user for user in await store.directory.users()}
+    return whole, changes, users
+
+
+def print_history(
+    whole: WholeRecord, changes: list[Change], users: dict[str, User], *, as_json: bool
+) -> None:
+    """Print the changes, oldest first: as the JSON that the API gives, or as a table."""
+    rows = {row.version: row for row in whole.rows}
+    if as_json:
+        shown = [_as_json(change, rows.get(change.version), users) for change in changes]
+        write_line(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
+        return
+    table = Table("version", "at", "who", "field", "from", "to", "", show_lines=False)
+    for change in changes:
+        user = users.get(change.author)
+        who = user.username if user else change.author
+        role = f" ({change.role})" if change.role else ""
+        table.add_row(
+            _versions(change), f"{change.at:%Y-%m-%d %H:%M:%S}", escaped(who + role),
+            escaped(change.name), escaped(_value(change.old)), escaped(_value(change.new)),
+            change.kind,
+        )  # fmt: skip
+    console().print(table)
+
+
+def _versions(change: Change) -> str:
+    grown = change.last_version != change.version
+    return f"{change.version}-{change.last_version}" if grown else str(change.version)
+
+
+def _value(text: str) -> str:
+    value = msgspec.json.decode(text)
+    return "" if value is None else cell(value)
+
+
+def _as_json(change: Change, row: UpdateRow | None, users: dict[str, User]) -> dict[str, object]:
+    user = users.get(change.author)
+    return {
+        "id": f"{change.version}.{change.ordinal}",
+        "version": change.version,
+        "last_version": change.last_version,
+        "at": change.at,
+        "written_at": change.written_at,
+        "author": {
+            "id": change.author, "username": user.username if user else "",
+            "name": user.name if user else "", "role": change.role,
+        },
+        "role": change.role,
+        "device": row.device if row else "",
+        "address": row.address if row else "",
+        "field": change.name,
+        "kind": change.kind,
+        "old": msgspec.Raw(change.old.encode()),
+        "new": msgspec.Raw(change.new.encode()),
+        "offset": change.offset if change.kind == "text" else None,
+    }  # fmt: skip
