@@ -26,6 +26,7 @@ from permissions.model import (
     Principal,
     RecordState,
     RecordStatus,
+    RoleChange,
     Rule,
 )
 from permissions.policy import Policy
@@ -57,6 +58,7 @@ __all__ = [
     "RecordStatus",
     "Requirement",
     "Role",
+    "RoleChange",
     "RootKind",
     "Rule",
     "Section",

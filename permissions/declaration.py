@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from permissions.fields import EventTrigger, MetricMeasure, Power, RootKind
+from permissions.fields import EventTrigger, MetricMeasure, Power, RootKind, Unsealed
 
 __all__ = [
     "DeclaredEvent",
@@ -57,6 +57,7 @@ class DeclaredOptions(_Table, frozen=True):
 
     assignment_required: bool = False
     step_restricts_writing: bool = False
+    unsealed: Unsealed = "refuse"
 
 
 class DeclaredSummary(_Table, frozen=True):

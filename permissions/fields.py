@@ -25,10 +25,14 @@ __all__ = [
     "Section",
     "Step",
     "Summary",
+    "Unsealed",
 ]
 
 RootKind = Literal["fields", "entries", "text"]
 """fields: a map, one key per field; entries: a map, one ULID key per entry; text: a narrative."""
+
+Unsealed = Literal["refuse", "sender"]
+"""What becomes of an edit that names another log-in and proves it by no seal."""
 
 Power = Literal[
     "create_records",

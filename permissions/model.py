@@ -4,6 +4,7 @@ Pure values, no behaviour beyond questions about themselves. Rules are a closed 
 reports switch on them (contract, section 4).
 """
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -16,6 +17,7 @@ __all__ = [
     "Principal",
     "RecordState",
     "RecordStatus",
+    "RoleChange",
     "Rule",
 ]
 
@@ -50,7 +52,7 @@ class Rule(StrEnum):
     TRANSITION = "transition"
     """The workflow does not allow this step change now."""
     IDENTITY = "identity"
-    """The struct carries the client id of another person."""
+    """The edit carries another person's client id or log-in, and no seal that proves it."""
     HISTORY = "history"
     """The struct contradicts the history it claims to continue."""
     BUDGET = "budget"
@@ -85,6 +87,13 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     login_id: str
     device: str = ""
     address: str = ""
+
+
+class RoleChange(msgspec.Struct, frozen=True):
+    """From `at` on an account had exactly these roles."""
+
+    at: datetime
+    roles: frozenset[str]
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):

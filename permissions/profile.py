@@ -22,6 +22,7 @@ from permissions.fields import (
     Section,
     Step,
     Summary,
+    Unsealed,
 )
 from permissions.reading import Compiled, read
 from permissions.values import is_ulid
@@ -46,6 +47,8 @@ Texts = Mapping[str, str]
 class Profile:
     """One kind of record. Immutable; shared by every room that holds such records.
 
+    unsealed: what becomes of an edit in another's name without a seal that holds: it counts as its
+    sender's own, or is refused (docs/protocol.md).
     fields: field name → Field, in the order of the file.
     roots: root name of the document → its kind; narratives are roots of their own.
     """
@@ -56,6 +59,7 @@ class Profile:
     version: int
     assignment_required: bool
     step_restricts_writing: bool
+    unsealed: Unsealed
     roles: Mapping[str, Role]
     sections: Mapping[str, Section]
     steps: tuple[Step, ...]
@@ -128,6 +132,7 @@ def parse_profile(text: str, file_name: str) -> Profile:
         version=compiled.head.version,
         assignment_required=compiled.options.assignment_required,
         step_restricts_writing=compiled.options.step_restricts_writing,
+        unsealed=compiled.options.unsealed,
         roles=MappingProxyType(compiled.roles),
         sections=MappingProxyType(compiled.sections),
         steps=compiled.steps,

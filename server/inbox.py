@@ -8,8 +8,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 
 from server.sockets.connection import Peer
-from sync.frame import WrittenRange
-from sync.wire import LockRequest
+from sync.wire import JournalEntry, LockRequest
 
 __all__ = ["Arrived", "Ask", "Inbox", "Item", "Later", "LockAsked", "SyncAsked"]
 
@@ -20,7 +19,7 @@ class Arrived(msgspec.Struct, frozen=True, gc=False):
     """An update of a peer: its bytes as they came, not yet decoded.
 
     answer: it came as a SyncStep2. sent_version: what had been sent to the peer when it arrived, so
-    what its author may have seen.
+    what its author may have seen. journal: what its sender says of it, not yet believed.
     """
 
     peer: Peer
@@ -28,7 +27,7 @@ class Arrived(msgspec.Struct, frozen=True, gc=False):
     answer: bool
     received_at: datetime
     sent_version: int = 0
-    journal: tuple[WrittenRange, ...] = ()
+    journal: tuple[JournalEntry, ...] = ()
 
 
 class SyncAsked(msgspec.Struct, frozen=True):

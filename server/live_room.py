@@ -15,6 +15,8 @@ from typing import TypeVar
 
 from permissions.model import Principal
 from server.accounts.authentication import Clock
+from server.accounts.hands import Hands
+from server.attribution import audit_journal, frame_of
 from server.budgets import PersonBudgets, follow_up
 from server.consequences import draw_consequences
 from server.errors import NotAllowed
@@ -34,7 +36,6 @@ from storage.ports import Records
 from sync.bounds import Bounds
 from sync.effects import Snapshot
 from sync.errors import DocumentSuspect, ForeignClientId, MalformedFrame
-from sync.frame import Frame
 from sync.presence import Presence
 from sync.replay import snapshot_of, state_of
 from sync.room import Room
@@ -83,6 +84,7 @@ class LiveRoom:
         log: Log,
         clock: Clock,
         locks: Locks,
+        hands: Hands,
     ) -> None:
         self.room = room
         self.locks = locks
@@ -102,6 +104,7 @@ class LiveRoom:
         self._metrics = metrics
         self._log = log
         self._clock = clock
+        self._hands = hands
         self._leaving = False
         self._ended = False
         self._dirty_presence: dict[int, AwarenessEntry] = {}
@@ -304,7 +307,7 @@ class LiveRoom:
                 START_AFRESH, "The record was restored. Start afresh; keep your edits."
             )
         else:
-            asked.peer.session.knowledge.learn(asked.state_vector)
+            asked.peer.session.heard(asked.state_vector)
 
     async def _work(
         self, item: Ask, batch: Batch
@@ -330,16 +333,8 @@ class LiveRoom:
             self._metrics.frames_malformed["update"].inc()
             peer.close(close_code_of(error), str(error))
             return
-        if item.answer:
-            session.answered()
-        else:
-            session.may_have_seen(item.sent_version)
-        at = item.received_at
-        written_at = item.journal[-1].at if item.journal else at
-        frame = Frame(
-            update=update, author=peer.principal, knowledge=session.knowledge, received_at=at,
-            written_at=written_at, journal=item.journal, live=not item.answer,
-        )  # fmt: skip
+        frame, found = await frame_of(item, update, self.room, self._hands, self._clock)
+        author, at = frame.author, item.received_at
         try:
             if len(item.update) <= SMALL_FRAME_BYTES:
                 proposal = self.room.propose_now(frame)
@@ -348,10 +343,16 @@ class LiveRoom:
         except ForeignClientId as error:
             self._budgets.spend_whole(peer, len(item.update))
             reason = "Edits under another person's client id. Start afresh; they are kept."
-            batch.add(self.room.refuse_whole(frame, item.update, reason), None, peer.principal, at)
+            batch.add(self.room.refuse_whole(frame, item.update, reason), None, author, at)
             peer.close(close_code_of(error), str(error))
             return
-        batch.add(proposal, peer, peer.principal, at, answer=item.answer)
+        batch.add(proposal, peer, author, at, answer=item.answer)
+        if found is not None and proposal.gap is None:
+            if found.delivered:
+                session.note_delivered(frame.update.deletes)
+            if proposal.accepted is not None:
+                refused = bool(proposal.refusals)
+                audit_journal(batch, item, found, proposal.accepted.row.version, refused=refused)
         if proposal.heal:
             self._metrics.corrections.inc(proposal.corrections)
             self._metrics.conflicts.inc(len(proposal.conflicts))

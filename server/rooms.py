@@ -17,6 +17,7 @@ from ulid import ULID
 from permissions.model import Principal, Rule
 from permissions.policy import Policy
 from server.accounts.authentication import Clock
+from server.accounts.hands import Hands
 from server.errors import EditRefused, FieldViolation, NotAllowed, Overloaded, RecordUnreadable
 from server.executor import Batch
 from server.expiry import Expiry
@@ -73,6 +74,7 @@ class RoomHost:
         self._metrics = metrics
         self._log = log
         self._clock = clock
+        self._hands = Hands(store.directory, settings.account_poll_seconds)
         self._rooms: dict[str, LiveRoom] = {}
         self._opening: dict[str, asyncio.Future[LiveRoom]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -217,7 +219,7 @@ class RoomHost:
     def _live(self, room: Room, created_at: datetime) -> LiveRoom:
         return LiveRoom(
             room, created_at, self._store.records, self._settings, self._bounds,
-            self._metrics, self._log, self._clock, self._locks,
+            self._metrics, self._log, self._clock, self._locks, self._hands,
         )  # fmt: skip
 
     def _start(self, room: LiveRoom) -> LiveRoom:

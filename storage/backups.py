@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from storage.engine import StoreSettings, connect, hold, wrapped
+from storage.engine import StoreSettings, connect, hold, open_engine, wrapped
 from storage.errors import StorageError, StoreCorrupt, StoreIncompatible, StoreUnavailable
-from storage.migrations import REVISIONS
+from storage.migrations import REVISIONS, migrate
 
 __all__ = ["Restored", "backup", "restore"]
 
@@ -23,7 +23,7 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """What a restore did.
 
     carried: whether the replaced database could be read, so that its numbers stay given out, its
-    revoked log-ins revoked, its disabled accounts disabled and its epochs below the new ones.
+    ended log-ins ended, its disabled accounts disabled and its epochs below the new ones.
     """
 
     records: int
@@ -35,9 +35,9 @@ _CARRY = (
     "WHERE r.id = records.id)) WHERE id IN (SELECT id FROM replaced.records)",
     "INSERT INTO numbers (prefix, last) SELECT prefix, last FROM replaced.numbers WHERE true "
     "ON CONFLICT (prefix) DO UPDATE SET last = max(last, excluded.last)",
-    "UPDATE logins SET revoked_at = (SELECT r.revoked_at FROM replaced.logins r "
-    "WHERE r.id = logins.id) WHERE revoked_at IS NULL AND id IN "
-    "(SELECT id FROM replaced.logins WHERE revoked_at IS NOT NULL)",
+    "UPDATE logins SET (ended_at, ending) = (SELECT r.ended_at, r.ending FROM replaced.logins r "
+    "WHERE r.id = logins.id) WHERE id IN "
+    "(SELECT id FROM replaced.logins WHERE ended_at IS NOT NULL)",
     "UPDATE users SET disabled = 1 WHERE id IN (SELECT id FROM replaced.users WHERE disabled = 1)",
 )
 
@@ -88,6 +88,9 @@ def restore(source: Path, path: Path) -> Restored:
                 copy.execute("PRAGMA journal_mode=DELETE")
                 _require_sound(copy)
                 _require_known(copy)
+            _bring_up_to_date(partial)
+            with closing(sqlite3.connect(partial, isolation_level=None)) as copy:
+                copy.execute("PRAGMA journal_mode=DELETE")
                 restored = _raise_epochs(copy, path)
             _set_aside(path)
             _publish(partial, path)
@@ -130,6 +133,15 @@ def _require_known(copy: sqlite3.Connection) -> None:
         raise StoreIncompatible("the backup is not one of this program") from error
     if found is None or found[0] not in REVISIONS:
         raise StoreIncompatible("the backup is not one this program knows")
+
+
+def _bring_up_to_date(partial: Path) -> None:
+    """Migrate an older backup: what is carried over goes into tables of today."""
+    engine = open_engine(partial, StoreSettings(), writer=True)
+    try:
+        migrate(engine)
+    finally:
+        engine.dispose()
 
 
 def _raise_epochs(copy: sqlite3.Connection, path: Path) -> Restored:

@@ -9,20 +9,24 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from permissions.model import RoleChange
 from storage.columns import folded, instant, micros, strings, strings_text
 from storage.errors import LoginNotFound, UserExists, UserNotFound
-from storage.ports import Login, User
-from storage.tables import logins, users
+from storage.ports import Ending, Login, User
+from storage.tables import logins, role_changes, users
 
 __all__ = [
     "add_login",
     "add_user",
+    "end_login",
+    "note_skew",
     "read_login",
+    "read_login_by_token_hash",
     "read_logins",
+    "read_role_changes",
     "read_user",
     "read_user_by_username",
     "read_users",
-    "revoke_login",
     "touch_login",
     "update_user",
 ]
@@ -47,10 +51,12 @@ def add_user(connection: Connection, user: User) -> None:
         connection.execute(statement)
     except IntegrityError as error:
         raise UserExists from error
+    _note_roles(connection, user, user.created_at)
 
 
-def update_user(connection: Connection, user: User) -> None:
+def update_user(connection: Connection, user: User, at: datetime) -> None:
     """Replace name, roles, password_hash and disabled. Raises UserNotFound."""
+    before = connection.execute(select(users.c.roles).where(users.c.id == user.id)).scalar()
     statement = (
         update(users)
         .where(users.c.id == user.id)
@@ -63,6 +69,13 @@ def update_user(connection: Connection, user: User) -> None:
     )
     if connection.execute(statement).rowcount == 0:
         raise UserNotFound
+    if before != strings_text(sorted(user.roles)):
+        _note_roles(connection, user, at)
+
+
+def _note_roles(connection: Connection, user: User, at: datetime) -> None:
+    roles = strings_text(sorted(user.roles))
+    connection.execute(insert(role_changes).values(user_id=user.id, at=micros(at), roles=roles))
 
 
 def add_login(connection: Connection, login: Login) -> None:
@@ -76,7 +89,10 @@ def add_login(connection: Connection, login: Login) -> None:
         created_at=micros(login.created_at),
         last_used_at=micros(login.last_used_at),
         expires_at=micros(login.expires_at),
-        revoked_at=None if login.revoked_at is None else micros(login.revoked_at),
+        ended_at=None if login.ended_at is None else micros(login.ended_at),
+        ending=login.ending,
+        seal_key=login.seal_key or None,
+        skew_ms=login.skew_ms,
     )
     try:
         connection.execute(statement)
@@ -94,10 +110,18 @@ def touch_login(connection: Connection, login_id: str, at: datetime) -> None:
         raise LoginNotFound
 
 
-def revoke_login(connection: Connection, login_id: str, at: datetime) -> None:
-    """Idempotent: the first time stands. Raises LoginNotFound."""
-    first = func.coalesce(logins.c.revoked_at, micros(at))
-    statement = update(logins).where(logins.c.id == login_id).values(revoked_at=first)
+def note_skew(connection: Connection, login_id: str, skew_ms: int) -> None:
+    """Set how far the log-in's clock runs ahead. Raises LoginNotFound."""
+    statement = update(logins).where(logins.c.id == login_id).values(skew_ms=skew_ms)
+    if connection.execute(statement).rowcount == 0:
+        raise LoginNotFound
+
+
+def end_login(connection: Connection, login_id: str, at: datetime, how: Ending) -> None:
+    """The first time stands, but `revoked` replaces any other ending. Raises LoginNotFound."""
+    ending = how if how == "revoked" else func.coalesce(logins.c.ending, how)
+    first = func.coalesce(logins.c.ended_at, micros(at))
+    statement = update(logins).where(logins.c.id == login_id).values(ended_at=first, ending=ending)
     if connection.execute(statement).rowcount == 0:
         raise LoginNotFound
 
@@ -114,8 +138,9 @@ def _login(row: RowMapping | dict[str, Any]) -> Login:
     values = dict(row)
     for name in ("created_at", "last_used_at", "expires_at"):
         values[name] = instant(values[name])
-    if values["revoked_at"] is not None:
-        values["revoked_at"] = instant(values["revoked_at"])
+    if values["ended_at"] is not None:
+        values["ended_at"] = instant(values["ended_at"])
+    values["seal_key"] = values["seal_key"] or b""
     return Login(**values)
 
 
@@ -123,6 +148,7 @@ _USER_NAMES = tuple(column.name for column in _USER)
 _LOGIN_NAMES = tuple(column.name for column in _LOGIN)
 _BY_USER_ID = f"SELECT {', '.join(_USER_NAMES)} FROM users WHERE id = ?"
 _BY_USERNAME = f"SELECT {', '.join(_USER_NAMES)} FROM users WHERE username_folded = ?"
+_BY_LOGIN_ID = f"SELECT {', '.join(_LOGIN_NAMES)} FROM logins WHERE id = ?"
 _BY_TOKEN = f"SELECT {', '.join(_LOGIN_NAMES)} FROM logins WHERE token_hash = ?"
 
 
@@ -149,9 +175,18 @@ async def read_users(connection: AsyncConnection) -> Sequence[User]:
     return [_user(row) for row in found.mappings()]
 
 
-def read_login(connection: sqlite3.Connection, token_hash: bytes) -> Login:
+def read_login(connection: sqlite3.Connection, login_id: str) -> Login:
     """Raises LoginNotFound."""
-    found = connection.execute(_BY_TOKEN, (token_hash,)).fetchone()
+    return _one_login(connection, _BY_LOGIN_ID, login_id)
+
+
+def read_login_by_token_hash(connection: sqlite3.Connection, token_hash: bytes) -> Login:
+    """Raises LoginNotFound."""
+    return _one_login(connection, _BY_TOKEN, token_hash)
+
+
+def _one_login(connection: sqlite3.Connection, query: str, key: object) -> Login:
+    found = connection.execute(query, (key,)).fetchone()
     if found is None:
         raise LoginNotFound
     return _login(dict(zip(_LOGIN_NAMES, found, strict=True)))
@@ -161,3 +196,14 @@ async def read_logins(connection: AsyncConnection, user_id: str) -> Sequence[Log
     """The user's log-ins, oldest first."""
     query = select(*_LOGIN).where(logins.c.user_id == user_id).order_by(logins.c.sequence)
     return [_login(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def read_role_changes(connection: AsyncConnection, user_id: str) -> Sequence[RoleChange]:
+    """Which roles the account has had, oldest first."""
+    query = (
+        select(role_changes.c.at, role_changes.c.roles)
+        .where(role_changes.c.user_id == user_id)
+        .order_by(role_changes.c.sequence)
+    )
+    found = await connection.execute(query)
+    return [RoleChange(instant(at), frozenset(strings(roles))) for at, roles in found]

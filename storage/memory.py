@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from permissions.model import RoleChange
 from storage import audit as audit_trail
 from storage import heads, snapshots, update_log
 from storage.announcements import announced_columns
@@ -25,6 +26,7 @@ from storage.ports import (
     AuditFilter,
     ChangeFilter,
     ConflictFilter,
+    Ending,
     Login,
     RecordFilter,
     RecordHead,
@@ -270,6 +272,7 @@ class MemoryDirectory:
         self._trail = trail
         self._users: dict[str, User] = {}
         self._logins: dict[str, Login] = {}
+        self._roles: dict[str, list[RoleChange]] = {}
 
     async def add_user(self, user: User) -> None:
         self._trail.require_open()
@@ -277,9 +280,12 @@ class MemoryDirectory:
         if user.id in self._users or folded(user.username) in taken:
             raise UserExists
         self._users[user.id] = user
+        self._roles[user.id] = [RoleChange(user.created_at, user.roles)]
 
-    async def update_user(self, user: User) -> None:
+    async def update_user(self, user: User, at: datetime) -> None:
         known = await self.user(user.id)
+        if user.roles != known.roles:
+            self._roles[user.id].append(RoleChange(at, user.roles))
         self._users[user.id] = msgspec.structs.replace(
             user, username=known.username, created_at=known.created_at
         )
@@ -316,6 +322,13 @@ class MemoryDirectory:
                 return login
         raise LoginNotFound
 
+    async def login(self, login_id: str) -> Login:
+        return self._login(login_id)
+
+    async def role_changes(self, user_id: str) -> Sequence[RoleChange]:
+        self._trail.require_open()
+        return list(self._roles.get(user_id, ()))
+
     async def logins(self, user_id: str) -> Sequence[Login]:
         self._trail.require_open()
         return [login for login in self._logins.values() if login.user_id == user_id]
@@ -324,10 +337,17 @@ class MemoryDirectory:
         login = self._login(login_id)
         self._logins[login_id] = msgspec.structs.replace(login, last_used_at=at)
 
-    async def revoke_login(self, login_id: str, at: datetime) -> None:
+    async def note_skew(self, login_id: str, skew_ms: int) -> None:
         login = self._login(login_id)
-        if login.revoked_at is None:
-            self._logins[login_id] = msgspec.structs.replace(login, revoked_at=at)
+        self._logins[login_id] = msgspec.structs.replace(login, skew_ms=skew_ms)
+
+    async def end_login(self, login_id: str, at: datetime, how: Ending) -> None:
+        login = self._login(login_id)
+        self._logins[login_id] = msgspec.structs.replace(
+            login,
+            ended_at=login.ended_at or at,
+            ending=how if how == "revoked" else login.ending or how,
+        )
 
     def _login(self, login_id: str) -> Login:
         self._trail.require_open()

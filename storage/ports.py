@@ -5,10 +5,11 @@ All calls are coroutines and raise `storage.errors`. An answer means: it is on d
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
+from permissions.model import RoleChange
 from sync.effects import (
     Announcement,
     AuditEntry,
@@ -177,8 +178,18 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+Ending = Literal["signed_out", "expired", "revoked"]
+"""How a log-in ended: by its owner's hand, by itself, or because somebody did not trust it."""
+
+
 class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """One signed-in device. `token_hash` is SHA-256 of the token, which is never stored."""
+    """One signed-in device. `token_hash` is SHA-256 of the token, which is never stored.
+
+    ended_at, ending: when it ended and how; who ended it for somebody else made it `revoked`, and
+    then nothing that was sealed on it is believed any more.
+    seal_key: 32 bytes, for the seals of its journal (`sync/journal.py`); empty: it has none.
+    skew_ms: how far its clock runs ahead of ours; None: it never told its time.
+    """
 
     id: str
     user_id: str
@@ -188,7 +199,10 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     last_used_at: datetime
     expires_at: datetime
-    revoked_at: datetime | None = None
+    ended_at: datetime | None = None
+    ending: Ending | None = None
+    seal_key: bytes = b""
+    skew_ms: int | None = None
 
 
 class Directory(Protocol):
@@ -197,8 +211,14 @@ class Directory(Protocol):
     async def add_user(self, user: User) -> None:
         """Raises UserExists (user names are compared case-insensitively)."""
 
-    async def update_user(self, user: User) -> None:
-        """Replace name, roles, password_hash, disabled. Raises UserNotFound."""
+    async def update_user(self, user: User, at: datetime) -> None:
+        """Replace name, roles, password_hash, disabled. Raises UserNotFound.
+
+        Other roles than before count from `at` on, and what they were stays known.
+        """
+
+    async def role_changes(self, user_id: str) -> Sequence[RoleChange]:
+        """Which roles the account has had, oldest first; empty for one that there is not."""
 
     async def user(self, user_id: str) -> User: ...
 
@@ -211,12 +231,21 @@ class Directory(Protocol):
     async def login_by_token_hash(self, token_hash: bytes) -> Login:
         """Raises LoginNotFound."""
 
+    async def login(self, login_id: str) -> Login:
+        """Raises LoginNotFound."""
+
     async def logins(self, user_id: str) -> Sequence[Login]: ...
 
     async def touch_login(self, login_id: str, at: datetime) -> None: ...
 
-    async def revoke_login(self, login_id: str, at: datetime) -> None:
-        """Idempotent. Raises LoginNotFound."""
+    async def note_skew(self, login_id: str, skew_ms: int) -> None:
+        """Set how far the log-in's clock runs ahead. Raises LoginNotFound."""
+
+    async def end_login(self, login_id: str, at: datetime, how: Ending) -> None:
+        """Idempotent: the first time stands, but `revoked` replaces any other ending.
+
+        Raises LoginNotFound.
+        """
 
 
 class Hearer(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from permissions.model import RoleChange
 from storage import announcements as told
 from storage import audit as audit_trail
 from storage import directory, heads, loading, refusals, snapshots
@@ -22,6 +23,7 @@ from storage.ports import (
     AuditFilter,
     ChangeFilter,
     ConflictFilter,
+    Ending,
     Hearer,
     Login,
     RecordFilter,
@@ -181,8 +183,11 @@ class SqliteDirectory:
     async def add_user(self, user: User) -> None:
         await self._database.write(lambda on: directory.add_user(on, user))
 
-    async def update_user(self, user: User) -> None:
-        await self._database.write(lambda on: directory.update_user(on, user))
+    async def update_user(self, user: User, at: datetime) -> None:
+        await self._database.write(lambda on: directory.update_user(on, user, at))
+
+    async def role_changes(self, user_id: str) -> Sequence[RoleChange]:
+        return await self._readers.on_loop(lambda on: directory.read_role_changes(on, user_id))
 
     async def user(self, user_id: str) -> User:
         return await self._readers.at_once(lambda driver: directory.read_user(driver, user_id))
@@ -199,7 +204,12 @@ class SqliteDirectory:
         await self._database.write(lambda on: directory.add_login(on, login))
 
     async def login_by_token_hash(self, token_hash: bytes) -> Login:
-        return await self._readers.at_once(lambda driver: directory.read_login(driver, token_hash))
+        return await self._readers.at_once(
+            lambda driver: directory.read_login_by_token_hash(driver, token_hash)
+        )
+
+    async def login(self, login_id: str) -> Login:
+        return await self._readers.at_once(lambda driver: directory.read_login(driver, login_id))
 
     async def logins(self, user_id: str) -> Sequence[Login]:
         return await self._readers.on_loop(lambda on: directory.read_logins(on, user_id))
@@ -207,8 +217,11 @@ class SqliteDirectory:
     async def touch_login(self, login_id: str, at: datetime) -> None:
         await self._database.write(lambda on: directory.touch_login(on, login_id, at))
 
-    async def revoke_login(self, login_id: str, at: datetime) -> None:
-        await self._database.write(lambda on: directory.revoke_login(on, login_id, at))
+    async def note_skew(self, login_id: str, skew_ms: int) -> None:
+        await self._database.write(lambda on: directory.note_skew(on, login_id, skew_ms))
+
+    async def end_login(self, login_id: str, at: datetime, how: Ending) -> None:
+        await self._database.write(lambda on: directory.end_login(on, login_id, at, how))
 
 
 class SqliteAnnouncements:

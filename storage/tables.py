@@ -37,6 +37,7 @@ __all__ = [
     "numbers",
     "records",
     "refusals",
+    "role_changes",
     "snapshots",
     "updates",
     "users",
@@ -261,9 +262,25 @@ logins = Table(
     _int("created_at"),
     _int("last_used_at"),
     _int("expires_at"),
-    Column("revoked_at", _INT),
+    Column("ended_at", _INT),
+    Column("ending", Text),
+    Column("seal_key", LargeBinary),
+    Column("skew_ms", _INT),
     UniqueConstraint("id"),
     UniqueConstraint("token_hash"),
+    CheckConstraint("ending IN ('signed_out', 'expired', 'revoked')", name="ending"),
+    CheckConstraint("(ending IS NULL) = (ended_at IS NULL)", name="ended"),
+    CheckConstraint("length(seal_key) = 32", name="seal_key"),
+    sqlite_strict=True,
+)
+
+role_changes = Table(
+    "role_changes",
+    metadata,
+    Column("sequence", _INT, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.id"), nullable=False, index=True),
+    _int("at"),
+    _text("roles"),
     sqlite_strict=True,
 )
 

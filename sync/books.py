@@ -4,6 +4,7 @@ One `Books` stands beside one `Document` and grows by the same rows: live ones a
 ones. Whatever cannot be derived from a row's structs is in the row's annotations. SPEC LOG-3.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -63,6 +64,7 @@ class _Pages(msgspec.Struct, frozen=True, array_like=True):
     cut_pairs: list[Id]
     anchors: list[tuple[int, list[int], list[Id | None], list[Id | None]]]
     sittings: list[Sitting] = []
+    written: dict[int, datetime] = {}
 
 
 _ENCODE = msgspec.msgpack.Encoder()
@@ -76,12 +78,12 @@ class Books:
     cut_pairs: first halves of the surrogate pairs that insertions cut, in order; all are deleted.
     sittings: whose edits of narratives may still grow. touched, touched_texts: which keys (with
     the values people wrote there) and narratives the row in the making touches; `sync/history.py`
-    empties them.
+    empties them. written: when each client id was last written, by the time that was believed.
     """
 
     __slots__ = (
         "copies", "cut_pairs", "index", "owners", "places", "registers", "sittings", "text_units",
-        "touched", "touched_texts",
+        "touched", "touched_texts", "written",
     )  # fmt: skip
 
     def __init__(self, profile: Profile) -> None:
@@ -95,6 +97,7 @@ class Books:
         self.sittings: list[Sitting] = []
         self.touched: dict[Place, list[Struct]] = {}
         self.touched_texts: set[str] = set()
+        self.written: dict[int, datetime] = {}
 
     def register(self, place: Place) -> Register:
         """The register of a keyed place, made on first use."""
@@ -132,6 +135,14 @@ class Books:
             if struct.kind == Kind.ANY and struct.client >= RESERVED_CLIENT_IDS:
                 writes.append(struct)
 
+    def note_written(self, clients: Iterable[int], at: datetime) -> None:
+        """Note when what these clients brought was written: later times never lie before it."""
+        written = self.written
+        for client in clients:
+            known = written.get(client)
+            if known is None or known < at:
+                written[client] = at
+
     def absorb_deletes(self, deletes: Deletes) -> None:
         """Note deletions of text; those of keys are the registers' business."""
         index = self.index
@@ -167,6 +178,7 @@ class Books:
             self.absorb(struct, place)
             if struct.client >= RESERVED_CLIENT_IDS:
                 self.owners.setdefault(struct.client, row.author)
+                self.note_written((struct.client,), row.written_at)
                 if place.kind == "keyed" and place not in annotated:
                     live = struct.kind == Kind.ANY
                     self.register(place).succeed(row.write(struct), struct.origin, live=live)
@@ -200,6 +212,7 @@ class Books:
             list(self.cut_pairs),
             self.index.anchors.export(),
             self.sittings,
+            dict(sorted(self.written.items())),
         )
         return _ENCODE.encode(pages)
 
@@ -220,6 +233,7 @@ class Books:
             books.index.pairs[client] = set(clocks)
         books.owners = pages.owners
         books.text_units = pages.text_units
+        books.written = pages.written
         books.cut_pairs = dict.fromkeys(pages.cut_pairs)
         for client, starts, origins, rights in pages.anchors:
             books.index.anchors.restore(client, starts, origins, rights)

@@ -121,7 +121,7 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
 
 
 AuditAction = Literal[
-    "create", "read", "open", "query", "update", "delete", "refuse", "conflict",
+    "create", "read", "open", "query", "update", "deliver", "delete", "refuse", "conflict",
     "resolve", "apply", "dismiss",
     "login", "logout", "login_revoked", "login_expired", "logins_read",
     "user_added", "user_disabled", "roles_changed", "password_changed",

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from permissions.model import Principal
+from permissions.model import Decision, Principal, RoleChange
 from sync.structs import Id
 from sync.update import Update
 
@@ -40,12 +40,16 @@ class Knowledge(msgspec.Struct):
 
 
 class WrittenRange(msgspec.Struct, frozen=True, gc=False):
-    """A journal entry that was checked: clocks [start, end) of `client` were written at `at`."""
+    """A journal entry that was checked: clocks [start, end) of `client` were written at `at`.
+
+    denied: why nothing of it is taken, where another log-in is named without proof.
+    """
 
     client: int
     start: int
     end: int
     at: datetime
+    denied: Decision | None = None
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +58,8 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     written_at: when it was written, bounded by the server; without a journal the receipt.
     journal: finer times for clock ranges. whole: refuse everything if anything is refused (REST).
     live: it came as its author typed, not as what a replica had been missing (a SyncStep2).
+    roles: the author's roles from each instant on, where they changed within the journal's times.
+    denied: why nothing of the update is taken, though it keeps its clocks. SPEC JOUR-3, JOUR-6.
     """
 
     update: Update
@@ -64,26 +70,50 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     journal: tuple[WrittenRange, ...] = ()
     whole: bool = False
     live: bool = True
+    roles: tuple[RoleChange, ...] = ()
+    denied: Decision | None = None
 
 
 class WrittenTimes:
     """When each struct of a frame was written; a look-up is one bisect in its client's journal."""
 
-    __slots__ = ("_default", "_ranges")
+    __slots__ = ("_author", "_default", "_denied", "_ranges", "_roles")
 
     def __init__(self, frame: Frame) -> None:
         self._default = frame.written_at
+        self._author = frame.author
+        self._roles = frame.roles
+        self._denied = frame.denied
         self._ranges: dict[int, list[WrittenRange]] = {}
         for entry in sorted(frame.journal, key=_start):
             self._ranges.setdefault(entry.client, []).append(entry)
 
     def of(self, client: int, clock: int) -> datetime:
         """The journal's time of this clock; the frame's where the journal has none."""
+        entry = self._entry(client, clock)
+        return self._default if entry is None else entry.at
+
+    def author_of(self, client: int, clock: int) -> Principal:
+        """The frame's author, with the roles that count for when this clock was written."""
+        if not self._roles:
+            return self._author
+        at = self.of(client, clock)
+        then = [change.roles for change in self._roles if change.at <= at]
+        return msgspec.structs.replace(self._author, roles=then[-1] if then else frozenset())
+
+    def denied(self, client: int, clock: int) -> Decision | None:
+        """Why this clock is not taken at all, whatever it is."""
+        if self._denied is not None or not self._ranges:
+            return self._denied
+        entry = self._entry(client, clock)
+        return None if entry is None else entry.denied
+
+    def _entry(self, client: int, clock: int) -> WrittenRange | None:
         ranges = self._ranges.get(client)
         if ranges is None:
-            return self._default
+            return None
         at = bisect_right(ranges, clock, key=_start) - 1
-        return ranges[at].at if at >= 0 and clock < ranges[at].end else self._default
+        return ranges[at] if at >= 0 and clock < ranges[at].end else None
 
 
 def _start(entry: WrittenRange) -> int:

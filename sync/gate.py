@@ -123,8 +123,7 @@ class _Bench:
             operation = Operation.CHANGE if stands or place in self.added_entries else Operation.ADD
         else:
             operation = Operation.WRITE
-        author = self.frame.author
-        decision = self.record.policy.decide(author, operation, field, self.record.state)
+        decision = self._decide(struct, operation, place)
         if decision.allowed:
             held = self._held(field)
             locked = self._locked(held, field, self.times.of(struct.client, struct.end - 1))
@@ -180,9 +179,7 @@ class _Bench:
         field = place.field
         assert field is not None, "keyed places have a field"
         entry = field.kind == "entry"
-        decision = self.record.policy.decide(
-            self.frame.author, Operation.ADD if entry else Operation.WRITE, field, self.record.state
-        )
+        decision = self._decide(struct, Operation.ADD if entry else Operation.WRITE, place)
         if entry and not decision.allowed and place not in self.record.registers:
             self._void(struct, None, place.name)  # its key says nothing either (SPEC GATE-6)
             return
@@ -240,9 +237,7 @@ class _Bench:
             self._keep(struct, place)
             decision = None
         else:
-            decision = self.record.policy.decide(
-                self.frame.author, Operation.WRITE, field, self.record.state
-            )
+            decision = self._decide(struct, Operation.WRITE, place)
             if decision.allowed:
                 written_at = self.times.of(struct.client, struct.end - 1)
                 locked = self._locked(self._held(field), field, written_at)
@@ -385,8 +380,19 @@ class _Bench:
             elif place is not VOID:
                 self.judgement.hits.setdefault(place, []).append(Hit(client, first, last))
 
+    def _decide(self, struct: Struct, operation: Operation, place: Place) -> Decision:
+        """What the policy says of a struct, for who its author was when it was written."""
+        times, clock = self.times, struct.end - 1
+        denied = times.denied(struct.client, clock)
+        if denied is not None:
+            return denied
+        author = times.author_of(struct.client, clock)
+        return self.record.policy.decide(author, operation, place.field, self.record.state)
+
     def _may_delete(self, place: Place) -> Decision:
         field = place.field
+        if self.frame.denied is not None:
+            return self.frame.denied
         decision = self.record.policy.decide(
             self.frame.author, Operation.DELETE, field, self.record.state
         )
@@ -449,7 +455,7 @@ class _Bench:
     def _may_clear(self, place: Place) -> Decision:
         if place.field is None:
             return SERVER_OWNED
-        if place.field.kind != "entry":
+        if place.field.kind != "entry" or self.frame.denied is not None:
             return self._may_delete(place)
         return self.record.policy.decide(
             self.frame.author, Operation.CHANGE, place.field, self.record.state

@@ -227,6 +227,7 @@ class Room:
             return Proposal(refusals=refusals_of(judgement, frame, version))
         for client in fresh:
             books.owners[client] = author.user_id
+        books.note_written({struct.client for struct, _ in judgement.kept}, frame.written_at)
         proposal = self._apply(frame, placement, judgement, version)
         for client, structs in frame.update.structs.items():
             if structs:

@@ -1,13 +1,17 @@
-"""What one connection has done and may still do: counts, budgets, what was asked, when it wrote.
+"""What one connection has done and may still do: counts, budgets, questions, deliveries.
 
-Pure; `now_s` is monotonic seconds. SPEC KNOW-1, HEAL-5.
+Pure; `now_s` is monotonic seconds. SPEC KNOW-1, HEAL-5, JOUR-7.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
-from sync.frame import Knowledge, WrittenRange
+from sync.device_clock import DeviceClock
+from sync.fields import RangeSet
+from sync.frame import Knowledge
+from sync.structs import Deletes
+from sync.update import Update
 from sync.wire import JournalEntry
 
 __all__ = ["MAX_GAPS", "Budgets", "Session", "TokenBucket"]
@@ -17,6 +21,13 @@ MAX_GAPS = 3
 
 MAX_JOURNAL = 20_000
 """Journal entries that may wait for the update they describe."""
+
+MAX_NAMED_LOGINS = 32
+"""Other log-ins that one connection's journal may name: a shift has a few people on a tablet, and
+each costs a look-up in the database."""
+
+MAX_DELIVERED = 20_000
+"""Deletions of others' hands that are remembered until the connection ends."""
 
 
 LOCK_REQUESTS_PER_SECOND = 10
@@ -64,8 +75,14 @@ class Session:
         self.restored_units = 0
         self._budgets = budgets
         self._asked: list[int] = []
+        self.has_answered = False
+        self.skew: timedelta | None = None
+        self._clock = DeviceClock()
+        self.offline: Knowledge | None = None
         self._journal: list[JournalEntry] = []
-        self._written_floor: datetime | None = None
+        self._named: set[str] = set()
+        self._delivered: dict[int, RangeSet] = {}
+        self._delivered_ranges = 0
         per_second, window = budgets.update_frames_per_second, budgets.update_window_seconds
         self.updates = TokenBucket(per_second, per_second * window, now_s)
         refused = budgets.refused_fields_per_minute
@@ -85,6 +102,7 @@ class Session:
 
     def answered(self) -> None:
         """A SyncStep2 came in: its author had processed all that went out before the question."""
+        self.has_answered = True
         if self._asked:
             self.knowledge.version = max(self.knowledge.version, self._asked.pop(0))
 
@@ -120,27 +138,77 @@ class Session:
         self.restored_units += units
         return self.restored_units <= self._budgets.restored_units
 
-    def keep_journal(self, entries: tuple[JournalEntry, ...], login_id: str) -> None:
-        """Remember when the coming update was written, as far as its author's own log-in says so.
+    def keep_journal(
+        self, entries: tuple[JournalEntry, ...], login_id: str, received_at: datetime
+    ) -> timedelta | None:
+        """Remember what is said of the coming update; returns a new estimate of the clock's error.
 
-        Entries of other log-ins count as the sender's own edits until their seals can be checked.
+        An empty range of client 0 under the sender's own log-in is no edit: it tells what time it
+        is there.
         """
-        own = [entry for entry in entries if entry.login_id == login_id]
-        self._journal = (self._journal + own)[-MAX_JOURNAL:]
+        told: timedelta | None = None
+        for entry in entries:
+            if entry.client == entry.to_clock == 0:
+                if entry.login_id == login_id:
+                    told = self.skew = self._clock.read(entry.written_at, received_at)
+            else:
+                self._journal.append(entry)
+        del self._journal[:-MAX_JOURNAL]
+        return told
 
-    def take_journal(self, received_at: datetime) -> tuple[WrittenRange, ...]:
-        """The journal of the update that has just come, bounded by what the server can know.
+    def skews(self) -> tuple[timedelta, ...]:
+        """How far the device's clock is ahead, if it said on this connection what time it was."""
+        return () if self.skew is None else (self.skew,)
 
-        No time lies after the receipt, and none before an earlier one of this connection.
-        """
+    def take_journal(self) -> tuple[JournalEntry, ...]:
+        """The journal of the update that has just come."""
         if not self._journal:
             return ()
         entries, self._journal = self._journal, []
-        ranges = []
-        for entry in entries:
-            at = min(entry.written_at, received_at)
-            if self._written_floor is not None:
-                at = max(at, self._written_floor)
-            ranges.append(WrittenRange(entry.client, entry.from_clock, entry.to_clock, at))
-        self._written_floor = max(entry.at for entry in ranges)
-        return tuple(ranges)
+        return tuple(entries)
+
+    def heard(self, state_vector: dict[int, int]) -> None:
+        """A SyncStep1 came in. The first tells what all that was written before had seen."""
+        self.knowledge.learn(state_vector)
+        if self.offline is None:
+            self.offline = Knowledge()
+            self.offline.learn(state_vector)
+
+    def may_look_up(self, login_id: str) -> bool:
+        """Whether another log-in that its journal names is looked up: only so many are."""
+        if login_id not in self._named and len(self._named) < MAX_NAMED_LOGINS:
+            self._named.add(login_id)
+        return login_id in self._named
+
+    def note_delivered(self, deletes: Deletes) -> None:
+        """Deletions that were judged in another hand than the sender's.
+
+        The delete set of the sender's own updates repeats them; there they are echoes. SPEC JOUR-7.
+        """
+        for client, ranges in deletes.items():
+            for clock, length in ranges:
+                if self._delivered_ranges < MAX_DELIVERED:
+                    self._delivered_ranges += 1
+                    known = self._delivered.setdefault(client, RangeSet())
+                    for start, end in list(known.missing(clock, clock + length)):
+                        known.add(start, end)
+
+    def without_delivered(self, update: Update) -> Update:
+        """The update without the deletions that came in another hand before."""
+        if not self._delivered or self._delivered.keys().isdisjoint(update.deletes):
+            return update
+        deletes: Deletes = {}
+        for client, ranges in update.deletes.items():
+            known = self._delivered.get(client)
+            left = (
+                ranges
+                if known is None
+                else [
+                    (start, end - start)
+                    for clock, length in ranges
+                    for start, end in known.missing(clock, clock + length)
+                ]
+            )
+            if left:
+                deletes[client] = left
+        return Update(update.structs, deletes)

@@ -125,6 +125,8 @@ class Refused(msgspec.Struct, frozen=True):
 class JournalEntry(msgspec.Struct, frozen=True):
     """When and under which log-in `from_clock <= clock < to_clock` of a client was written.
 
+    An empty range describes an update that only deletes; of client 0 it only tells the time.
+
     written_at: aware UTC, cut to milliseconds; a seal is over `written_at_ms`. seal: "" if none.
     """
 
@@ -309,7 +311,7 @@ def _journal_entry(row: JsonValue, bounds: Bounds) -> JournalEntry:
     # JSON true is an int to Python.
     if isinstance(client, bool) or isinstance(start, bool) or isinstance(end, bool):
         raise MalformedFrame("A journal entry is not of the agreed shape.")
-    if not (0 <= client <= bounds.max_client_id and 0 <= start < end <= bounds.max_clock):
+    if not (0 <= client <= bounds.max_client_id and 0 <= start <= end <= bounds.max_clock):
         raise MalformedFrame("A journal entry holds an impossible number.")
     if not login_id or max(len(login_id), len(seal)) > bounds.max_journal_text_bytes:
         raise MalformedFrame("A text of a journal entry is empty or too long.")

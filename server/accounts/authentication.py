@@ -19,6 +19,7 @@ from ulid import ULID
 
 from permissions.model import Principal
 from server.accounts.credentials import address_of, check_origin, credentials_from
+from server.accounts.hands import principal_of
 from server.accounts.known_logins import KnownLogin, KnownLogins
 from server.accounts.passwords import MAX_PASSWORD_CHARACTERS, Passwords
 from server.accounts.throttle import Throttle
@@ -29,7 +30,7 @@ from server.ports import Rooms
 from server.settings import Settings
 from storage.columns import folded
 from storage.errors import LoginNotFound, UserNotFound
-from storage.ports import Login, Store, User
+from storage.ports import Ending, Login, Store, User
 from sync.effects import AuditAction, AuditEntry, AuditOutcome
 
 __all__ = ["Authenticator", "Clock", "token_hash_of"]
@@ -39,6 +40,9 @@ Clock = Callable[[], datetime]
 
 SIGNED_OUT = 4401
 NOT_ALLOWED = 4403
+
+SEAL_KEY_BYTES = 32
+"""As much as HMAC-SHA256 makes use of."""
 
 READS_PER_ROUND = 8
 """People whose log-ins one round re-reads; each costs half a millisecond of CPU."""
@@ -92,14 +96,22 @@ class Authenticator:
         return msgspec.structs.replace(principal, address=address_of(scope))
 
     async def sign_in(
-        self, username: str, password: str, device: str, address: str
+        self,
+        username: str,
+        password: str,
+        device: str,
+        address: str,
+        device_at: datetime | None = None,
     ) -> tuple[str, Login, User]:
         """A new log-in and its token, which exists nowhere else.
+
+        device_at: what time the device says it is; a log-in keeps how far it is off.
 
         Raises NotSignedIn (the same, after the same work, for a wrong name, a wrong password and a
         disabled account), TooManyAttempts, Overloaded.
         """
         now = self._clock()
+        skew = None if device_at is None else device_at - now
         keys = (f"user:{_folded_hash(username)}", f"address:{address}")
         user = await self._user_named(username)
         where = {"user_id": user.id if user else "", "device": device, "address": address}
@@ -120,6 +132,8 @@ class Authenticator:
             await self._audit("login", "failure", detail=reason, **where)
             raise NotSignedIn("User name or password is wrong.")
         token, login = _new_login(user, device, address, now, self._settings.login_max_seconds)
+        if skew is not None:
+            login = msgspec.structs.replace(login, skew_ms=_milliseconds(skew))
         await self._store.directory.add_login(login)
         await self._audit("login", "success", login_id=login.id, **where)
         self._metrics.logins["success"].inc()
@@ -146,15 +160,21 @@ class Authenticator:
         return known.principal
 
     async def log_out(self, principal: Principal) -> None:
-        """End this log-in and cut its sockets."""
-        await self._end_login(principal.login_id, "logout", principal)
+        """End this log-in and cut its sockets. What it had written and sealed stays good."""
+        await self._end_login(principal.login_id, "logout", principal, "signed_out")
 
     async def revoke(self, principal: Principal, login_id: str) -> None:
-        """End another log-in of the same person (an admin: of anybody). Raises LoginNotFound."""
+        """End another log-in of the same person (an admin: of anybody). Raises LoginNotFound.
+
+        From now on nobody believes what was sealed on it. One's own current log-in signs out.
+        """
+        if login_id == principal.login_id:
+            await self.log_out(principal)
+            return
         own = {login.id for login in await self._store.directory.logins(principal.user_id)}
         if login_id not in own and "admin" not in principal.roles:
             raise LoginNotFound
-        await self._end_login(login_id, "login_revoked", principal)
+        await self._end_login(login_id, "login_revoked", principal, "revoked")
 
     @contextmanager
     def connected(self, principal: Principal) -> Iterator[None]:
@@ -176,6 +196,12 @@ class Authenticator:
         known = self._known.by_id(login_id)
         if known is not None:
             known.last_used_at = self._clock()
+
+    def note_skew(self, login_id: str, skew: timedelta) -> None:
+        """How far the device's clock was ahead just now; the next round stores it."""
+        known = self._known.by_id(login_id)
+        if known is not None:
+            known.skew_ms = _milliseconds(skew)
 
     async def watch(self) -> None:
         """Look for ended log-ins and changed accounts for ever, once in `account_poll_seconds`."""
@@ -222,7 +248,7 @@ class Authenticator:
         for user_id in chosen:
             self._last_reread = user_id
             for login in await self._store.directory.logins(user_id):
-                if login.revoked_at is not None and self._known.forget(login.id):
+                if login.ended_at is not None and self._known.forget(login.id):
                     self._disconnect(login_id=login.id, code=SIGNED_OUT, reason="Signed out.")
 
     async def _user_named(self, username: str) -> User | None:
@@ -237,12 +263,15 @@ class Authenticator:
             user = await self._store.directory.user(login.user_id)
         except (LoginNotFound, UserNotFound) as error:
             raise NotSignedIn("Sign in first.") from error
-        if login.revoked_at is not None or user.disabled:
+        if login.ended_at is not None or user.disabled:
             self._known.forget(login.id)
             raise NotSignedIn("This log-in has ended. Sign in again.")
-        return self._known.keep(login, _principal(user, login), now)
+        return self._known.keep(login, principal_of(user, login), now)
 
     async def _touch(self, known: KnownLogin) -> None:
+        if known.skew_ms is not None:
+            skew_ms, known.skew_ms = known.skew_ms, None
+            await self._store.directory.note_skew(known.login.id, skew_ms)
         interval = timedelta(seconds=self._settings.login_touch_seconds)
         if known.last_used_at - known.touched_at < interval:
             return
@@ -255,11 +284,13 @@ class Authenticator:
         self._disconnect(
             login_id=known.login.id, code=SIGNED_OUT, reason="This log-in has expired."
         )
-        await self._store.directory.revoke_login(known.login.id, self._clock())
+        await self._store.directory.end_login(known.login.id, self._clock(), "expired")
         await self._audit("login_expired", "success", **_agent(known.principal))
 
-    async def _end_login(self, login_id: str, action: AuditAction, principal: Principal) -> None:
-        await self._store.directory.revoke_login(login_id, self._clock())
+    async def _end_login(
+        self, login_id: str, action: AuditAction, principal: Principal, how: Ending
+    ) -> None:
+        await self._store.directory.end_login(login_id, self._clock(), how)
         self._known.forget(login_id)
         self._disconnect(login_id=login_id, code=SIGNED_OUT, reason="Signed out.")
         await self._audit(action, "success", detail=f"login={login_id}", **_agent(principal))
@@ -326,17 +357,10 @@ def _new_login(
         created_at=now,
         last_used_at=now,
         expires_at=now + timedelta(seconds=max_seconds),
+        seal_key=secrets.token_bytes(SEAL_KEY_BYTES),
     )
     return token, login
 
 
-def _principal(user: User, login: Login) -> Principal:
-    return Principal(
-        user_id=user.id,
-        username=user.username,
-        name=user.name,
-        roles=user.roles,
-        login_id=login.id,
-        device=login.device,
-        address=login.address,
-    )
+def _milliseconds(skew: timedelta) -> int:
+    return skew // timedelta(milliseconds=1)

@@ -15,6 +15,7 @@ class KnownLogin:
     """A log-in as it stood in the store at `checked_at`, and what happened on it since.
 
     touched_at: the last use that the store knows. sockets: how many are open.
+    skew_ms: how far its clock was ahead, where the store does not know it yet.
     """
 
     login: Login
@@ -23,6 +24,7 @@ class KnownLogin:
     last_used_at: datetime
     touched_at: datetime
     sockets: int = 0
+    skew_ms: int | None = None
 
     def is_over(self, now: datetime, idle_seconds: int) -> bool:
         """Whether it is past its absolute end, or unused for too long."""

@@ -36,6 +36,7 @@ ACTIONS: dict[AuditAction, Action] = {
     "open": _rest("a record was opened for live editing: all of it was sent", "R", "read"),
     "query": _rest("records were listed or searched", "E", "search"),
     "update": _rest("an update of a record was accepted as this version", "U", "update"),
+    "deliver": _rest("an edit came with a journal: whose, and what time it claimed", "U", "update"),
     "delete": _rest("a call that removes something was refused", "D", "delete"),
     "refuse": _rest("fields of an edit were refused", "U", "update"),
     "conflict": _rest("an edit met a concurrent one of the same field", "U", "update"),

@@ -108,7 +108,7 @@ def disable_user(name: Name, data: Data = None) -> None:
         import msgspec
 
         user = await _user(store, name)
-        await store.directory.update_user(msgspec.structs.replace(user, disabled=True))
+        await store.directory.update_user(msgspec.structs.replace(user, disabled=True), now())
         await _sign_out_everywhere(store, user)
         await audit_command(store, "user_disabled", f"user={user.id}")
 
@@ -125,7 +125,9 @@ def change_roles(name: Name, role: Roles, data: Data = None) -> None:
 
         _check_roles(role, settings)
         user = await _user(store, name)
-        await store.directory.update_user(msgspec.structs.replace(user, roles=frozenset(role)))
+        await store.directory.update_user(
+            msgspec.structs.replace(user, roles=frozenset(role)), now()
+        )
         await audit_command(
             store, "roles_changed", f"user={user.id} roles={','.join(sorted(role))}"
         )
@@ -146,7 +148,9 @@ def change_password(name: Name, password_stdin: FromStdin = False, data: Data = 
 
         user = await _user(store, name)
         hashed = Passwords(settings).hash(password)
-        await store.directory.update_user(msgspec.structs.replace(user, password_hash=hashed))
+        await store.directory.update_user(
+            msgspec.structs.replace(user, password_hash=hashed), now()
+        )
         await _sign_out_everywhere(store, user)
         await audit_command(store, "password_changed", f"user={user.id}")
 
@@ -165,8 +169,8 @@ async def _user(store: "SqliteStore", name: str) -> "User":
 
 async def _sign_out_everywhere(store: "SqliteStore", user: "User") -> None:
     for login in await store.directory.logins(user.id):
-        if login.revoked_at is None:
-            await store.directory.revoke_login(login.id, now())
+        if login.ending != "revoked":
+            await store.directory.end_login(login.id, now(), "revoked")
 
 
 def _password(from_stdin: bool) -> str:

@@ -1,5 +1,6 @@
 """Signing in and out, who am I, and the signed-in devices of a person."""
 
+import base64
 from datetime import datetime
 from typing import Annotated
 
@@ -19,11 +20,15 @@ MAX_DEVICE_CHARACTERS = 100
 
 
 class LoginRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """device: what people call this tablet; without it the browser's name stands there."""
+    """device: what people call this tablet; without it the browser's name stands there.
+
+    device_time: what time it is there now, ISO 8601 with its offset.
+    """
 
     username: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     password: Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
     device: Annotated[str, msgspec.Meta(max_length=MAX_DEVICE_CHARACTERS)] = ""
+    device_time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,9 +41,14 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
-    """token: for `Authorization: Bearer` and subprotocol `bearer.<token>`; it is shown once."""
+    """token: for `Authorization: Bearer` and subprotocol `bearer.<token>`; it is shown once.
+
+    seal_key: base64 of 32 bytes that seal what is written offline (docs/protocol.md); shown once,
+    to be wiped from the device at signing out.
+    """
 
     token: str
+    seal_key: str
     expires_at: Instant
     user: Account
 
@@ -50,7 +60,10 @@ class Me(Account, frozen=True, kw_only=True):
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
-    """One signed-in device of the caller; `current` is the one that asks."""
+    """One signed-in device of the caller; `current` is the one that asks.
+
+    skew_ms: how far its clock runs ahead of the server's; null where it never told its time.
+    """
 
     id: str
     device: str
@@ -58,6 +71,7 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Instant
     last_used_at: Instant
     expires_at: Instant
+    skew_ms: int | None
     current: bool
 
 
@@ -66,10 +80,15 @@ async def sign_in(call: Call[LoginRequest, Empty]) -> Answer:
     wanted = call.body
     device = wanted.device or _printable(call.header("user-agent") or "")
     token, login, user = await call.house.authenticator.sign_in(
-        wanted.username, wanted.password, device, address_of(call.scope)
+        wanted.username, wanted.password, device, address_of(call.scope), wanted.device_time
     )
     return Answer(
-        value=SignedIn(token=token, expires_at=instant(login.expires_at), user=_account(user)),
+        value=SignedIn(
+            token=token,
+            seal_key=base64.b64encode(login.seal_key).decode(),
+            expires_at=instant(login.expires_at),
+            user=_account(user),
+        ),
         headers={
             "Set-Cookie": session_cookie(token, call.scope, call.house.settings.login_max_seconds)
         },
@@ -101,7 +120,7 @@ async def list_logins(call: Call[None, Empty]) -> Answer:
     await audit_call(call, "logins_read")
     now = call.house.clock()
     logins = await call.house.store.directory.logins(call.principal.user_id)
-    live = [login for login in logins if login.revoked_at is None and login.expires_at > now]
+    live = [login for login in logins if login.ended_at is None and login.expires_at > now]
     live.sort(key=lambda login: login.last_used_at, reverse=True)
     return Answer(value=Listing([_device(login, call.principal) for login in live]))
 
@@ -128,6 +147,7 @@ def _device(login: Login, principal: Principal) -> Device:
         created_at=instant(login.created_at),
         last_used_at=instant(used),
         expires_at=instant(login.expires_at),
+        skew_ms=login.skew_ms,
         current=login.id == principal.login_id,
     )
 

@@ -262,7 +262,7 @@ class FrameReader:
             if not connection.session.awareness.take(1, time.monotonic()):
                 connection.send(encode_awareness(room.presence.everybody()))
         elif isinstance(message, Journal):
-            connection.session.keep_journal(message.entries, connection.principal.login_id)
+            self._take_journal(message)
         elif isinstance(message, LockRequest):
             return self._take_lock_request(message)
         elif not isinstance(message, PermissionDenied):
@@ -283,7 +283,7 @@ class FrameReader:
         session.received += 1
         arrived = Arrived(
             connection, message.update, type(message) is SyncStep2, now,
-            self._room.sent_version(connection), session.take_journal(now),
+            self._room.sent_version(connection), session.take_journal(),
         )  # fmt: skip
         pause = self._room.inbox.add(arrived)
         if wait_s == 0:
@@ -299,6 +299,13 @@ class FrameReader:
             connection.close(TOO_MANY, "Too many lock messages.")
             return None
         return self._room.inbox.add(LockAsked(connection, message))
+
+    def _take_journal(self, message: Journal) -> None:
+        connection = self._connection
+        login_id = connection.principal.login_id
+        told = connection.session.keep_journal(message.entries, login_id, self._house.clock())
+        if told is not None:
+            self._house.authenticator.note_skew(login_id, told)
 
     def _take_presence(self, message: AwarenessMessage) -> None:
         connection, room = self._connection, self._room

@@ -31,7 +31,9 @@ async def test_roles_that_change_while_a_record_is_opened_count_for_that_socket(
     token, login, user = await signing.sign_in("nurse", PASSWORD, "tablet", "192.0.2.1")
     before = await signing.principal_for_token(token, bench.clock())
 
-    await directory.update_user(msgspec.structs.replace(user, roles=frozenset({"cashier"})))
+    await directory.update_user(
+        msgspec.structs.replace(user, roles=frozenset({"cashier"})), bench.clock()
+    )
     await signing.look_for_changes()
     after = await signing.principal_for_token(token, bench.clock())
 

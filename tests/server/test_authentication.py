@@ -1,7 +1,9 @@
 """Signing in, expiry, throttling, and cutting the sockets of ended log-ins, by a stepped clock."""
 
 import asyncio
+import base64
 import contextlib
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -249,7 +251,9 @@ async def test_an_account_disabled_by_another_process_is_cut_off_at_the_next_loo
     await principal(bench, token)
     await bench.house.authenticator.look_for_changes()
 
-    await bench.store.directory.update_user(msgspec.structs.replace(user, disabled=True))
+    await bench.store.directory.update_user(
+        msgspec.structs.replace(user, disabled=True), bench.clock()
+    )
     bench.clock.step(seconds=1)
     await bench.house.authenticator.look_for_changes()
 
@@ -265,7 +269,7 @@ async def test_a_demoted_person_is_cut_off_and_comes_back_with_the_new_roles(ben
     await bench.house.authenticator.look_for_changes()
 
     fewer = msgspec.structs.replace(user, roles=frozenset({"cashier"}))
-    await bench.store.directory.update_user(fewer)
+    await bench.store.directory.update_user(fewer, bench.clock())
     bench.clock.step(seconds=1)
     await bench.house.authenticator.look_for_changes()
 
@@ -280,7 +284,7 @@ async def test_a_login_revoked_by_another_process_loses_its_socket_at_the_next_l
     who = await bench.principal("nurse")
 
     with bench.house.authenticator.connected(who):
-        await bench.store.directory.revoke_login(who.login_id, bench.clock())
+        await bench.store.directory.end_login(who.login_id, bench.clock(), "revoked")
         await bench.house.authenticator.look_for_changes()
 
     assert bench.rooms.disconnected == [(who.login_id, None, 4401)]
@@ -372,10 +376,86 @@ async def test_of_many_people_everybodys_logins_are_read_again_in_turn(bench: Be
     with contextlib.ExitStack() as sockets:
         for who in people:
             sockets.enter_context(authenticator.connected(who))
-            await bench.store.directory.revoke_login(who.login_id, bench.clock())
+            await bench.store.directory.end_login(who.login_id, bench.clock(), "revoked")
         for _ in range(3):
             await authenticator.look_for_changes()
 
     assert {login_id for login_id, _, _ in bench.rooms.disconnected} == {
         who.login_id for who in people
     }
+
+
+async def test_each_log_in_has_a_key_of_its_own_that_is_shown_once_and_logged_nowhere(
+    bench: Bench,
+) -> None:
+    await bench.add_user("nurse")
+    body = {"username": "nurse", "password": PASSWORD, "device": "tablet"}
+
+    answers = []
+    for _ in range(2):
+        answers.append((await bench.http.post("/api/login", json=body)).json())
+        bench.http.cookies.clear()
+    headers = {"authorization": f"Bearer {answers[0]['token']}"}
+    listed = await bench.http.get("/api/logins", headers=headers)
+    me = await bench.http.get("/api/me", headers=headers)
+
+    keys = [answer["seal_key"] for answer in answers]
+    assert keys[0] != keys[1]
+    assert [len(base64.b64decode(key)) for key in keys] == [32, 32]
+    audited = msgspec.json.encode(await bench.store.audit()).decode()
+    for key in keys:
+        assert key not in listed.text + me.text + bench.log.getvalue() + audited
+
+
+async def test_a_log_in_keeps_how_far_its_clock_is_off_and_lists_it(bench: Bench) -> None:
+    await bench.add_user("nurse")
+    body = {"username": "nurse", "password": PASSWORD}
+    ahead = (bench.clock() + timedelta(days=2)).isoformat()
+
+    answers = []
+    for told in ({"device_time": ahead}, {"device_time": "2026-03-01T08:00:00"}, {}):
+        answers.append(await bench.http.post("/api/login", json={**body, **told}))
+        bench.http.cookies.clear()
+    token = answers[0].json()["token"]
+    signing = bench.house.authenticator
+    who = await signing.principal_for_token(token, bench.clock())
+    headers = {"authorization": f"Bearer {token}"}
+    listed = (await bench.http.get("/api/logins", headers=headers)).json()["items"]
+    signing.note_skew(who.login_id, timedelta(milliseconds=-1500))
+    await signing.look_for_changes()
+    later = (await bench.http.get("/api/logins", headers=headers)).json()["items"]
+
+    assert [answer.status_code for answer in answers] == [200, 422, 200]
+    assert {item["current"]: item["skew_ms"] for item in listed} == {True: 172_800_000, False: None}
+    assert {item["current"]: item["skew_ms"] for item in later} == {True: -1500, False: None}
+
+
+@pytest.mark.parametrize(
+    ("path", "ending"), [("own", "signed_out"), ("other", "revoked"), ("logout", "signed_out")]
+)
+async def test_signing_out_is_told_from_revoking(bench: Bench, path: str, ending: str) -> None:
+    await bench.add_user("nurse")
+    tokens = [await sign_in(bench), await sign_in(bench)]
+    signing = bench.house.authenticator
+    own, other = [await signing.principal_for_token(token, bench.clock()) for token in tokens]
+    headers = {"authorization": f"Bearer {tokens[0]}"}
+
+    if path == "logout":
+        await bench.http.post("/api/logout", headers=headers)
+    else:
+        ended = own if path == "own" else other
+        await bench.http.delete(f"/api/logins/{ended.login_id}", headers=headers)
+
+    login = await bench.store.directory.login((other if path == "other" else own).login_id)
+    assert login.ending == ending
+
+
+async def test_an_expired_log_in_was_not_revoked(bench: Bench) -> None:
+    await bench.add_user("nurse")
+    token = await sign_in(bench)
+    who = await bench.house.authenticator.principal_for_token(token, bench.clock())
+
+    bench.clock.step(hours=13)
+    await bench.house.authenticator.look_for_changes()
+
+    assert (await bench.store.directory.login(who.login_id)).ending == "expired"

@@ -55,7 +55,7 @@ async def test_restoring_does_not_bring_back_numbers_log_ins_or_accounts(tmp_pat
     await store.backup(target)
     await store.records.next_number("EX")
     await store.records.next_number("NEW")
-    await store.directory.revoke_login("l1", NOW + timedelta(hours=1))
+    await store.directory.end_login("l1", NOW + timedelta(hours=1), "revoked")
     await store.close()
 
     restore(target, path)
@@ -63,7 +63,8 @@ async def test_restoring_does_not_bring_back_numbers_log_ins_or_accounts(tmp_pat
     store = await SqliteStore.open(path)
     assert await store.records.next_number("EX") == "EX-000003"
     assert await store.records.next_number("NEW") == "NEW-000002"
-    assert (await store.directory.logins("u1"))[0].revoked_at == NOW + timedelta(hours=1)
+    (ended,) = await store.directory.logins("u1")
+    assert (ended.ended_at, ended.ending) == (NOW + timedelta(hours=1), "revoked")
     await store.close()
 
 

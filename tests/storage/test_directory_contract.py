@@ -5,6 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from permissions.model import RoleChange
 from storage import LoginNotFound, UserExists, UserNotFound
 from tests.storage.builders import NOW, created, entry, facts, login, user
 
@@ -39,7 +40,7 @@ async def test_updating_a_user_keeps_its_name_and_age(store):
         disabled=True,
     )
 
-    await store.directory.update_user(changed)
+    await store.directory.update_user(changed, NOW + timedelta(days=1))
 
     assert await store.directory.user("u1") == msgspec.structs.replace(
         changed, username="Nurse.One", created_at=NOW
@@ -50,7 +51,7 @@ async def test_unknown_users_and_logins_are_not_found(store):
     for call in (
         store.directory.user("u9"),
         store.directory.user_by_username("nobody"),
-        store.directory.update_user(user("u9")),
+        store.directory.update_user(user("u9"), NOW),
         store.directory.add_login(login(user_id="u9")),
     ):
         with pytest.raises(UserNotFound):
@@ -58,7 +59,9 @@ async def test_unknown_users_and_logins_are_not_found(store):
     for call in (
         store.directory.login_by_token_hash(bytes(32)),
         store.directory.touch_login("l9", NOW),
-        store.directory.revoke_login("l9", NOW),
+        store.directory.login("l9"),
+        store.directory.note_skew("l9", 1),
+        store.directory.end_login("l9", NOW, "expired"),
     ):
         with pytest.raises(LoginNotFound):
             await call
@@ -73,17 +76,51 @@ async def test_a_login_is_found_by_its_token_hash_and_listed_with_its_user(store
     assert list(await store.directory.logins("u1")) == [login("l1"), login("l2")]
 
 
-async def test_revoking_twice_keeps_the_first_time(store):
+@pytest.mark.parametrize(
+    ("endings", "stands"),
+    [
+        (("signed_out", "expired"), "signed_out"),
+        (("expired", "revoked"), "revoked"),
+        (("revoked", "signed_out"), "revoked"),
+    ],
+)
+async def test_a_log_in_ends_once_but_distrust_replaces_any_other_ending(store, endings, stands):
     await store.directory.add_user(user())
     await store.directory.add_login(login())
     later = NOW + timedelta(minutes=5)
 
     await store.directory.touch_login("l1", later)
-    await store.directory.revoke_login("l1", NOW)
-    await store.directory.revoke_login("l1", later)
+    for minute, how in enumerate(endings):
+        await store.directory.end_login("l1", NOW + timedelta(minutes=minute), how)
 
-    (found,) = await store.directory.logins("u1")
-    assert (found.last_used_at, found.revoked_at) == (later, NOW)
+    found = await store.directory.login("l1")
+    assert (found.last_used_at, found.ended_at, found.ending) == (later, NOW, stands)
+
+
+async def test_a_log_in_keeps_its_key_for_seals_and_how_far_its_clock_is_off(store):
+    sealing = msgspec.structs.replace(login(), seal_key=bytes(range(32)))
+    await store.directory.add_user(user())
+    await store.directory.add_login(sealing)
+    await store.directory.note_skew("l1", -10_800_000)
+
+    assert await store.directory.login("l1") == msgspec.structs.replace(
+        sealing, skew_ms=-10_800_000
+    )
+
+
+async def test_which_roles_somebody_had_when_stays_known(store):
+    await store.directory.add_user(user(roles=("nurse",)))
+    renamed = msgspec.structs.replace(user(), name="Renamed")
+    promoted = msgspec.structs.replace(renamed, roles=frozenset({"doctor", "nurse"}))
+
+    await store.directory.update_user(renamed, NOW + timedelta(hours=1))
+    await store.directory.update_user(promoted, NOW + timedelta(hours=2))
+
+    assert list(await store.directory.role_changes("u1")) == [
+        RoleChange(NOW, frozenset({"nurse"})),
+        RoleChange(NOW + timedelta(hours=2), frozenset({"doctor", "nurse"})),
+    ]
+    assert list(await store.directory.role_changes("u9")) == []
 
 
 async def test_the_audit_trail_is_filtered_and_paged_by_sequence(store):

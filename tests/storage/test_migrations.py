@@ -11,7 +11,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 import storage.migrations
-from storage import SqliteStore, StoreIncompatible
+from permissions.model import RoleChange
+from storage import SqliteStore, StoreIncompatible, restore
+from storage.columns import instant
 from storage.tables import metadata
 from tests.storage.builders import created
 
@@ -70,6 +72,56 @@ async def test_a_record_from_before_there_were_queues_waits_since_it_was_last_ch
     await store.close()
 
     assert (head.facts.step_status, head.facts.waiting_since) == ("ready", head.facts.updated_at)
+
+
+def first_schema(path: Path) -> None:
+    """A database as the first version of the schema left it, with a user and two log-ins."""
+    engine = create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(Path(storage.migrations.__file__).parent))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO users VALUES ('u1', 'Nurse', 'nurse', 'Example', '[\"nurse\"]', 'x', 0, 5)"
+        )
+        for n, revoked_at in enumerate((None, 9), 1):
+            connection.exec_driver_sql(
+                "INSERT INTO logins (id, user_id, token_hash, device, address, created_at, "
+                "last_used_at, expires_at, revoked_at) VALUES (?, 'u1', ?, 'd', 'a', 6, 7, 8, ?)",
+                (f"l{n}", bytes([n]) * 32, revoked_at),
+            )
+    engine.dispose()
+
+
+async def test_accounts_and_log_ins_of_the_first_schema_live_on(tmp_path):
+    path = tmp_path / "store.db"
+    first_schema(path)
+
+    store = await SqliteStore.open(path)
+
+    live, over = await store.directory.logins("u1")
+    assert (live.ending, live.ended_at, live.seal_key, live.skew_ms) == (None, None, b"", None)
+    assert (over.id, over.ending, over.ended_at) == ("l2", "revoked", instant(9))
+    assert list(await store.directory.role_changes("u1")) == [
+        RoleChange(instant(5), frozenset({"nurse"}))
+    ]
+    await store.close()
+
+
+async def test_restoring_a_backup_of_the_first_schema_takes_over_what_must_not_go_back(tmp_path):
+    path, target = tmp_path / "store.db", tmp_path / "backup.db"
+    first_schema(target)
+    store = await SqliteStore.open(path)
+    await store.records.next_number("EX")
+    await store.close()
+
+    assert restore(target, path).carried
+
+    store = await SqliteStore.open(path)
+    assert await store.records.next_number("EX") == "EX-000002"
+    assert len(await store.directory.logins("u1")) == 2
+    await store.close()
 
 
 async def test_opening_again_keeps_what_is_there(tmp_path):
