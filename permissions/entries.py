@@ -1,7 +1,7 @@
 """Judges entries: the repeating facts of a section, each written once under its own ULID.
 
 An entry is a flat map of its declared fields plus what every entry may carry: id, at, by, replaces
-(contract, section 4).
+(contract, section 4), and why it amends a record that is signed.
 """
 
 from collections.abc import Mapping
@@ -20,11 +20,17 @@ from permissions.values import (
     refuse,
 )
 
-__all__ = ["ENTRY_MARKS", "compile_entry_interpretation", "compile_entry_violation"]
+__all__ = [
+    "ENTRY_MARKS",
+    "compile_entry_interpretation",
+    "compile_entry_violation",
+    "is_amendment",
+]
 
-ENTRY_MARKS = ("id", "at", "by", "replaces")
+ENTRY_MARKS = ("id", "at", "by", "replaces", "amendment_reason")
 """What every entry may carry beside its declared fields; no entry field has such a name."""
 PERSON_MAX_CHARS = 200
+AMENDMENT_REASON_MAX_CHARS = 2000
 _LONGEST_NUMBER = 25
 
 
@@ -91,9 +97,11 @@ def compile_entry_interpretation(fields: Mapping[str, EntryField]) -> Interprete
 
 
 class _Marks:
-    """The check of id, at, by and replaces."""
+    """The check of id, at, by, replaces and amendment_reason."""
 
-    __slots__ = ("_at", "_wrong_by", "_wrong_id", "_wrong_person", "_wrong_replaces")
+    __slots__ = (
+        "_at", "_wrong_amendment", "_wrong_by", "_wrong_id", "_wrong_person", "_wrong_replaces",
+    )  # fmt: skip
 
     def __init__(self, title: str) -> None:
         self._at = compile_violation(f"{title}: the time of the entry", ValueRules(type="datetime"))
@@ -104,6 +112,11 @@ class _Marks:
         )
         self._wrong_replaces = refuse(
             Rule.TYPE, f"{title}: the entry does not name the entry that it replaces."
+        )
+        self._wrong_amendment = refuse(
+            Rule.TYPE,
+            f"{title}: the reason of an amendment is a text of at most "
+            f"{AMENDMENT_REASON_MAX_CHARS} characters.",
         )
 
     def __call__(
@@ -117,6 +130,8 @@ class _Marks:
                 return self._at("" if content is None else content)
             case "by":
                 return self._by(content, principal)
+            case "amendment_reason":
+                return None if is_amendment_reason(content) else self._wrong_amendment
             case _:
                 fine = content is None or is_ulid(content)
                 return None if fine else self._wrong_replaces
@@ -127,6 +142,19 @@ class _Marks:
         if principal is not None and content not in (principal.user_id, principal.username):
             return self._wrong_person
         return None
+
+
+def is_amendment(value: object) -> bool:
+    """Whether a value is an entry that says why it amends."""
+    return type(value) is dict and is_amendment_reason(value.get("amendment_reason"))
+
+
+def is_amendment_reason(content: object) -> bool:
+    return (
+        type(content) is str
+        and bool(content.strip())
+        and len(content) <= AMENDMENT_REASON_MAX_CHARS
+    )
 
 
 def _is_longer(entry: dict[str, object], max_bytes: int) -> bool:

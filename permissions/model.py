@@ -68,6 +68,8 @@ class Operation(StrEnum):
     """Set a keyed field, or insert into a narrative."""
     ADD = "add"
     """Write a new entry under its own key."""
+    AMEND = "amend"
+    """Write a new entry that says why it amends: all that a signed record takes."""
     CHANGE = "change"
     """Overwrite or remove an entry that stands."""
     DELETE = "delete"

@@ -4,7 +4,7 @@ Default deny: what no rule of the profile allows is refused, and every answer ca
 Must never look at values (Field.violation does) or at the clock.
 """
 
-from permissions.fields import Field, Power, Role
+from permissions.fields import Field, Power, Role, Step
 from permissions.model import Decision, Operation, Principal, RecordState, Rule
 from permissions.profile import Profile
 
@@ -14,8 +14,11 @@ CACHE_SIZE = 16_384
 """Decisions kept: 40 sets of roles on a profile of 100 fields; past it the cache starts afresh."""
 
 _UNKNOWN_FIELD = Decision(False, Rule.UNKNOWN_FIELD, "This kind of record has no such field.")
+_UNKNOWN_STEP = Decision(False, Rule.UNKNOWN_FIELD, "This kind of record has no such step.")
 _COMPLETED = Decision(
-    False, Rule.COMPLETED, "The record is completed and signed; it takes no more edits."
+    False,
+    Rule.COMPLETED,
+    "The record is completed and signed; it takes no more edits, only new entries that amend it.",
 )
 _CANCELLED = Decision(False, Rule.COMPLETED, "The record is cancelled; it takes no more edits.")
 _NOT_WHOLE = Decision(
@@ -50,7 +53,8 @@ class Policy:
         """
         if field is None:
             return _UNKNOWN_FIELD
-        if state.status != "open":
+        amends = operation is Operation.AMEND and state.status == "completed"
+        if state.status != "open" and not amends:
             return _CANCELLED if state.status == "cancelled" else _COMPLETED
         key = (principal.roles, operation, field.name)
         decision = self._decisions.get(key)
@@ -59,6 +63,27 @@ class Policy:
         if self._state_matters and decision.allowed:
             return self._restricted(decision, principal, field, state)
         return decision
+
+    def may_step(self, principal: Principal, step: Step | None, state: RecordState) -> Decision:
+        """Whether the principal may start, complete or return this step of an open record.
+
+        Whether the workflow allows it now is `sync.workflow`'s question.
+        """
+        if step is None:
+            return _UNKNOWN_STEP
+        if state.status != "open":
+            return _CANCELLED if state.status == "cancelled" else _COMPLETED
+        for role in self._roles_of(principal):
+            if role.id != step.role:
+                continue
+            if (
+                self._profile.assignment_required
+                and role.needs_assignment
+                and principal.user_id not in state.assigned
+            ):
+                return _UNASSIGNED
+            return _allowed_as(role, f"may do {step.title}")
+        return self._no_role(principal, f"do {step.title}")
 
     def may_open(self, principal: Principal, state: RecordState) -> Decision:
         """Whether the principal may open a record: read it and join its room, in any status."""
@@ -145,7 +170,7 @@ class Policy:
             if not writers:
                 return _UNASSIGNED
             decision = _allowed_as(writers[0], f"may write {field.refusal_noun}")
-        if self._profile.step_restricts_writing and field.steps:
+        if self._profile.step_restricts_writing and field.steps and state.status == "open":
             if state.current_step not in field.steps:
                 return Decision(
                     False, Rule.STEP, f"{field.section_title} is not written in the current step."
@@ -172,7 +197,7 @@ class Policy:
 def _wrong_operation(operation: Operation, field: Field) -> Decision | None:
     """The refusal of an operation that no role may do to a field of this kind."""
     match field.kind, operation:
-        case "entry", Operation.ADD:
+        case "entry", Operation.ADD | Operation.AMEND:
             return None
         case "entry", _:
             reason = f"{field.title}: entries are not changed; a correction is a new entry."

@@ -11,7 +11,10 @@ from permissions.model import Principal
 from server.conflicts import tell_of_conflicts
 from server.executor import Batch
 from server.facts import facts_of
-from sync.view import disputed_fields
+from sync.fields import RECORD_ROOT
+from sync.record_facts import flow_facts, flow_of
+from sync.view import chart_of, disputed_fields
+from sync.workflow import settle
 
 if TYPE_CHECKING:
     from server.live_room import LiveRoom
@@ -28,10 +31,23 @@ def draw_consequences(live: "LiveRoom", batch: Batch, at: datetime) -> None:
     """Write the facts that follow from what the batch has changed."""
     _note_disputes(live, batch, at)
     tell_of_conflicts(batch, at)
+    _settle_queue(live, batch, at)
     summary = live.room.profile.summary
     shown = {*summary.title, *summary.search, summary.priority}
     if batch.has_facts or not shown.isdisjoint(batch.fields):
         batch.facts = facts_of(live.room, live.created_at, at)
+
+
+def _settle_queue(live: "LiveRoom", batch: Batch, at: datetime) -> None:
+    """Let an order that was placed late take the record out of a later queue (SPEC FLOW-4)."""
+    profile = live.room.profile
+    waited_for = {step.condition.section for step in profile.steps if step.condition}
+    changed = {name.partition(".")[0] for name in batch.fields}
+    if not waited_for.isdisjoint(changed):
+        flow = flow_of(profile, live.room.document.section(RECORD_ROOT))
+        settled = settle(profile, flow, chart_of(live.room).fields, at)
+        if settled is not flow:
+            live.write_facts(batch, flow_facts(settled), SERVER, at)
 
 
 def _note_disputes(live: "LiveRoom", batch: Batch, at: datetime) -> None:

@@ -40,12 +40,16 @@ from sync.wire import (
     encode_saved,
     encode_update_message,
 )
+from sync.workflow import StepChange
 
 __all__ = ["Batch", "commit"]
 
 
 class Batch:
-    """What one turn has proposed, in order."""
+    """What one turn has proposed, in order.
+
+    steps: those that were started, completed or returned, by an intent or over REST.
+    """
 
     def __init__(self, record_id: str, version: int, profile: str = "") -> None:
         self.record_id = record_id
@@ -62,6 +66,7 @@ class Batch:
         self.facts: RecordFacts | None = None
         self.has_facts = False
         self.fields: set[str] = set()
+        self.steps: list[StepChange] = []
         self.announcements: list[Announcement] = []
         self.notices: list[Mapping[str, object]] = []
         self.told: list[tuple[str, Mapping[str, object]]] = []
@@ -117,6 +122,13 @@ class Batch:
             self._add_row(proposal.accepted, peer, proposal.heal, author, at)
             self.fields.update(proposal.fields)
             version = proposal.accepted.row.version
+        for change in proposal.steps:
+            self.add_step(change, author, at)
+        if proposal.amendments:
+            detail = f"entries={proposal.amendments}"
+            self.audit.append(
+                entry_for(author, "amend", "success", at, self.record_id, version, detail)
+            )
         if proposal.refusals:
             self.refusals.extend(proposal.refusals)
             detail = f"fields={len(proposal.refusals)}"
@@ -148,6 +160,15 @@ class Batch:
         version, detail = accepted.row.version, f"conflict={conflict.id}"
         self.audit.append(
             entry_for(resolver, "resolve", "success", at, self.record_id, version, detail)
+        )
+
+    def add_step(self, change: StepChange, author: Principal, at: datetime) -> None:
+        """Take in a step change; its facts are taken in with their row."""
+        self.has_facts = True
+        self.steps.append(change)
+        detail = f"{change.action} {change.step}"
+        self.audit.append(
+            entry_for(author, "step", "success", at, self.record_id, self.version, detail)
         )
 
     def _add_row(

@@ -37,7 +37,7 @@ from sync.bounds import Bounds
 from sync.effects import Snapshot
 from sync.errors import DocumentSuspect, ForeignClientId, MalformedFrame
 from sync.presence import Presence
-from sync.replay import snapshot_of, state_of
+from sync.replay import snapshot_of
 from sync.room import Room
 from sync.update import decode_steps, decode_update
 from sync.wire import (
@@ -398,7 +398,6 @@ class LiveRoom:
         """Write facts of the server's own; what is judged after this goes by them."""
         accepted = self.room.write_facts(facts, author, at)
         if accepted is not None:
-            self.room.state = state_of(self.room)
             batch.add_facts(accepted, author, at)
 
     def desk_client(self, user_id: str, fresh: Callable[[], int]) -> int:

@@ -21,7 +21,6 @@ from sync.effects import Refusal
 from sync.frame import Frame, Knowledge
 from sync.instants import instant
 from sync.record_facts import flow_facts
-from sync.replay import state_of
 from sync.room import Room
 from sync.update import decode_update
 from sync.view import chart_of
@@ -106,7 +105,6 @@ def new_record_rows(
     )
     assert accepted is not None, "a new record has no facts yet"
     batch.add_facts(accepted, author, at)
-    room.state = state_of(room)
     if wanted.fields:
         _check_names(room, wanted.fields)
         _propose(room, batch, author, wanted.fields, _new_client(), at)

@@ -17,19 +17,22 @@ from permissions.profile import Profile
 from sync.anchors import AnchorIndex
 from sync.structs import Id
 
-__all__ = ["RECORD_ROOT", "VOID", "FieldIndex", "Place", "Places", "RangeSet"]
+__all__ = ["PROGRESS_ROOT", "RECORD_ROOT", "VOID", "FieldIndex", "Place", "Places", "RangeSet"]
 
 RECORD_ROOT = "record"
 """The root map that only the server writes (record.md, "What the server knows")."""
 
-PlaceKind = Literal["keyed", "text", "server", "void"]
+PROGRESS_ROOT = "progress"
+"""The root map in which people ask for step changes; its keys are the profile's steps."""
+
+PlaceKind = Literal["keyed", "text", "server", "intent", "void"]
 
 
 class Place(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Where a struct lives: a key of a root map, a root text, or nowhere (`VOID`).
 
     Interned per record: two structs are in the same place exactly if their places are one object.
-    field: None for `server` and `void` places.
+    field: None for `server`, `intent` and `void` places.
     """
 
     kind: PlaceKind
@@ -72,6 +75,10 @@ class Places:
                 return VOID
             place = Place("server", root, key, None)
             self._new.append(place)
+        elif root == PROGRESS_ROOT:
+            if key is None or self._profile.step(key) is None:
+                return VOID
+            place = Place("intent", root, key, None)
         else:
             field = self._profile.field_at(root, key)
             if field is None:

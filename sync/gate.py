@@ -8,6 +8,7 @@ hangs behind a hole. SPEC GATE-1 to GATE-18, LOCK-7.
 from collections.abc import Generator
 from datetime import datetime, timedelta
 
+from permissions.entries import is_amendment
 from permissions.fields import Field
 from permissions.model import Decision, Operation, Rule
 from sync.anchors import Anchors, agrees
@@ -17,6 +18,7 @@ from sync.frame import Frame, WrittenTimes
 from sync.judgement import Clear, Hit, Judgement, Restore, Touch
 from sync.locks import Hold
 from sync.placement import STEP, Placed, Placement
+from sync.progress import Asked, read_intent
 from sync.record_view import Limits, PairIndex, RecordView
 from sync.registers import Write
 from sync.structs import Id, Kind, Struct
@@ -88,6 +90,7 @@ class _Bench:
         self.branches: dict[Place, set[tuple[int, Id | None]]] = {}
         self.seen_text: set[tuple[Place, int, Id | None, Id | None]] = set()
         self.void_ranges: dict[int, RangeSet] = {}
+        self.last: dict[Place, Id] = {}
         self.restored: dict[int, RangeSet] = {}
         self.splits: set[Id] = set()
         self.orderings = 0
@@ -103,6 +106,8 @@ class _Bench:
             self._judge_keyed(struct, place)
         elif place.kind == "text":
             self._judge_text(struct, place)
+        elif place.kind == "intent":
+            self._judge_intent(struct, place)
         elif place.kind == "server":
             self._refuse_server_owned(struct, place)
         else:
@@ -114,13 +119,17 @@ class _Bench:
         if self.many and not self._continues_chain(struct, place):
             self._void(struct, Rule.HISTORY, place.name)
             return
+        self.last[place] = (struct.client, struct.end - 1)
         if struct.kind == Kind.DELETED:
             self._judge_overwritten(struct, place)
             return
         if field.kind == "entry":
             register = self.record.registers.get(place)
             stands = register is not None and register.standing is not None
-            operation = Operation.CHANGE if stands or place in self.added_entries else Operation.ADD
+            if stands or place in self.added_entries:
+                operation = Operation.CHANGE
+            else:
+                operation = Operation.AMEND if _is_amendment(struct) else Operation.ADD
         else:
             operation = Operation.WRITE
         decision = self._decide(struct, operation, place)
@@ -130,9 +139,11 @@ class _Bench:
             refusal = locked or self._bad_value(struct, place)
             if refusal is None:
                 self._accept_keyed(struct, place, decision.role, held)
+                if self.record.state.status == "completed":
+                    self.judgement.amendments += 1
                 return
             decision = refusal
-        if operation is Operation.ADD:
+        if operation in (Operation.ADD, Operation.AMEND):
             # Nobody has seen this key: neither it nor what follows on it travels (SPEC GATE-6).
             self._void(struct, decision.rule, place.name, decision)
             return
@@ -204,8 +215,7 @@ class _Bench:
 
     def _continues_chain(self, struct: Struct, place: Place) -> bool:
         """Whether an honest client can have written this: it never writes twice on one origin."""
-        touches = self.judgement.touches.get(place)
-        if touches and struct.origin == touches[-1].last:
+        if place in self.last and struct.origin == self.last[place]:
             return True
         branches = self.branches.setdefault(place, set())
         if (struct.client, struct.origin) in branches or len(branches) >= MAX_BRANCHES_PER_KEY:
@@ -297,6 +307,29 @@ class _Bench:
             h for h in halves if h and (index.is_pair_start(*h) or draft.is_pair_start(*h))
         )
 
+    def _judge_intent(self, struct: Struct, place: Place) -> None:
+        """A step change that is asked for: it is read and taken out again. SPEC FLOW-9."""
+        if self.many and not self._continues_chain(struct, place):
+            self._void(struct, Rule.HISTORY, place.name)
+            return
+        self.last[place] = (struct.client, struct.end - 1)
+        if struct.kind == Kind.DELETED:
+            self._keep(struct, place)  # replaced or taken back before it was sent
+            return
+        self._empty(struct, place)
+        decision = self._may_ask(struct, place)
+        if not decision.allowed:
+            self.judgement.refuse(place.name, decision, struct)
+            return
+        one_value = struct.kind == Kind.ANY and struct.length == 1
+        intent = read_intent(struct.content[0]) if one_value else WRONG_KIND  # type: ignore[index]
+        if isinstance(intent, Decision):
+            self.judgement.refuse(place.name, intent, struct)
+            return
+        self.judgement.role = self.judgement.role or decision.role
+        at = self.times.of(struct.client, struct.clock)
+        self.judgement.intents.append(Asked(place, struct, intent, at))
+
     def _refuse_server_owned(self, struct: Struct, place: Place) -> None:
         if self.record.registers.get(place) is None:
             self._void(struct, Rule.SERVER_OWNED, place.name, SERVER_OWNED)
@@ -318,15 +351,19 @@ class _Bench:
             structs.append(struct)
 
     def _blank(self, struct: Struct, place: Place, decision: Decision) -> None:
+        self._empty(struct, place)
+        self.judgement.refuse(place.name, decision, struct)
+        if place.kind != "text":
+            self._touch(struct, place, None, live=True)
+
+    def _empty(self, struct: Struct, place: Place) -> None:
+        """Keep the struct without its content."""
         blank = Struct(
             struct.client, struct.clock, struct.length, Kind.DELETED, None,
             struct.origin, struct.right_origin, struct.parent, struct.key, place.key is not None,
         )  # fmt: skip
         self._keep(blank, place)
         self.judgement.delete(struct.client, struct.clock, struct.length)
-        self.judgement.refuse(place.name, decision, struct)
-        if place.kind != "text":
-            self._touch(struct, place, None, live=True)
 
     def _void(
         self, struct: Struct, rule: Rule | None, name: str, decision: Decision | None = None
@@ -370,14 +407,14 @@ class _Bench:
         for first, last, place in self.record.known_runs(client, start, end):
             if place.kind == "text":
                 self._judge_text_delete(place, client, first, last)
-            elif place is not VOID:
+            elif place.kind in ("keyed", "server"):
                 self.judgement.hits.setdefault(place, []).append(Hit(client, first, last))
         for first, last, place in self.placement.draft.runs(client, start, end):
             if place.kind == "text":
                 # Nobody else has seen it yet: taking one's own text back needs no permission.
                 first, last = self._widened(self.placement.draft, client, first, last)
                 self.judgement.delete(client, first, last - first)
-            elif place is not VOID:
+            elif place.kind in ("keyed", "server"):
                 self.judgement.hits.setdefault(place, []).append(Hit(client, first, last))
 
     def _decide(self, struct: Struct, operation: Operation, place: Place) -> Decision:
@@ -388,6 +425,13 @@ class _Bench:
             return denied
         author = times.author_of(struct.client, clock)
         return self.record.policy.decide(author, operation, place.field, self.record.state)
+
+    def _may_ask(self, struct: Struct, place: Place) -> Decision:
+        """What the policy says of an intent, for who its author was when it was written."""
+        times, policy = self.times, self.record.policy
+        author = times.author_of(struct.client, struct.clock)
+        decision = policy.may_step(author, policy.profile.step(place.key or ""), self.record.state)
+        return times.denied(struct.client, struct.clock) or decision
 
     def _may_delete(self, place: Place) -> Decision:
         field = place.field
@@ -460,6 +504,11 @@ class _Bench:
         return self.record.policy.decide(
             self.frame.author, Operation.CHANGE, place.field, self.record.state
         )
+
+
+def _is_amendment(struct: Struct) -> bool:
+    content = struct.content
+    return isinstance(content, tuple) and len(content) == 1 and is_amendment(content[0])
 
 
 def _with_key_bit(struct: Struct, keyed: bool) -> Struct:

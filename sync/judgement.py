@@ -7,6 +7,7 @@ import msgspec
 from permissions.model import Decision, Rule
 from sync.fields import Place
 from sync.locks import Hold
+from sync.progress import Asked
 from sync.registers import Tail, Write
 from sync.structs import Deletes, Id, Kind, Struct, StructsByClient
 
@@ -79,6 +80,8 @@ class Judgement(msgspec.Struct):
     to delete in a transaction of their own first. widened: what is deleted is more than was sent.
     kept: the rewritten structs in the order in which they were placed, with their places.
     changed: names of the fields that an accepted part changes, in order (a dict for its order).
+    intents: step changes that were asked for, to be judged by the workflow when the rest stands.
+    amendments: entries that amend a signed record.
     role: the role that allowed the last accepted write, else the first accepted deletion.
     """
 
@@ -94,6 +97,8 @@ class Judgement(msgspec.Struct):
     kept: list[tuple[Struct, Place]] = []
     refused: dict[tuple[str, Rule], RefusedField] = {}
     changed: dict[str, None] = {}
+    intents: list[Asked] = []
+    amendments: int = 0
     role: str = ""
 
     def delete(self, client: int, clock: int, length: int) -> None:

@@ -24,6 +24,7 @@ from sync.arbiter import (
 from sync.books import Annotations, Books, Copy, encode_annotations
 from sync.document import Document
 from sync.effects import Change, Conflict, Loss, Refusal, UpdateRow, chain_hash
+from sync.fact_writing import write_own
 from sync.fields import RECORD_ROOT, Place
 from sync.frame import Frame
 from sync.gate import Limits, judge
@@ -32,11 +33,14 @@ from sync.history import History
 from sync.judgement import Judgement
 from sync.locks import Hold
 from sync.placement import RESERVED_CLIENT_IDS, Gap, Placement, check_owners, place_structs
+from sync.progress import take_intents
 from sync.ranges import normalised
+from sync.record_facts import flow_facts, state_in
 from sync.refusing import refusals_of
-from sync.registers import Register, Write
+from sync.registers import Register
 from sync.structs import Deletes, Id, Struct, StructsByClient
 from sync.update import encode_update
+from sync.workflow import StepChange
 
 __all__ = ["Accepted", "Proposal", "Room"]
 
@@ -67,6 +71,7 @@ class Proposal(msgspec.Struct, frozen=True):
     putting back what it deleted costs too much. restored_units, hollow (its structs that hold
     nothing, but stay) and rewritten_bytes (of corrections) count against its budget.
     fields: names of the fields that changed. losses: who is to be warned that their value lost.
+    steps: what happened to steps. amendments: entries that amended a signed record.
     """
 
     accepted: Accepted | None = None
@@ -81,6 +86,8 @@ class Proposal(msgspec.Struct, frozen=True):
     losses: tuple[Loss, ...] = ()
     fields: tuple[str, ...] = ()
     corrections: int = 0
+    steps: tuple[StepChange, ...] = ()
+    amendments: int = 0
 
 
 class _Decided(msgspec.Struct):
@@ -285,30 +292,36 @@ class Room:
             books.absorb_deletes(deletes)
         decided = self._arbitrate(frame, judgement, version)
         corrections = decided.corrections
+        facts, of_facts, steps = self._take_steps(frame, judgement, version)
         before = len(update)
-        if corrections:
-            structs[server] = [*structs.get(server, ()), *corrections]
+        if corrections or facts:
+            structs[server] = [*structs.get(server, ()), *corrections, *facts]
             update = encode_update(structs, deletes)
-        if not (update or first or judgement.refused or decided.registers):
+        registers = [*decided.registers.values(), *of_facts]
+        if not (update or first or judgement.refused or registers):
             return Proposal(exhausted=exhausted)
-        registers = list(decided.registers.values())
         row, changes = self.next_row(
             update or encode_update({}, {}), Annotations(judgement.splits, copies, registers),
             frame.author, judgement.role, frame.written_at, frame.received_at,
         )  # fmt: skip
         return Proposal(
             accepted=Accepted(row, structs, deletes, first, changes),
-            heal=bool(judgement.refused or corrections or copies or first or judgement.widened),
+            heal=bool(
+                judgement.refused or judgement.intents or judgement.widened
+                or corrections or copies or first
+            ),
             exhausted=exhausted,
             restored_units=units,
             hollow=judgement.hollow(),
-            rewritten_bytes=len(update) - before,
+            rewritten_bytes=len(update) - before if corrections else 0,
             refusals=refusals_of(judgement, frame, version),
             conflicts=tuple(decided.conflicts),
             losses=tuple(decided.losses),
             fields=tuple(judgement.changed),
             corrections=len(corrections) + len(copies),
-        )
+            steps=tuple(steps),
+            amendments=judgement.amendments,
+        )  # fmt: skip
 
     def _collect_clears(self, judgement: Judgement) -> None:
         """Delete the author's own written-and-removed structs in the document itself."""
@@ -378,25 +391,7 @@ class Room:
         Returns None where nothing differs. SPEC ROOM-7.
         """
         version = self.version + 1
-        structs: list[Struct] = []
-        registers: list[Register] = []
-        for key, value in facts.items():
-            place = self.books.places.at(RECORD_ROOT, key)
-            register = self.books.register(place)
-            if register.standing is not None and register.standing.value == value:
-                continue
-            struct = self.document.write(RECORD_ROOT, key, value)
-            self.books.absorb(struct, place)
-            register.succeed(
-                Write(
-                    (struct.client, struct.clock), author.user_id, "", author.login_id,
-                    author.device, at, at, version, value, False,
-                ),
-                struct.origin,
-                live=True,
-            )  # fmt: skip
-            structs.append(struct)
-            registers.append(register)
+        structs, registers = self._write_own(facts, author, at, version)
         if not structs:
             return None
         by_client = {self.document.server_client: structs}
@@ -404,6 +399,28 @@ class Room:
             encode_update(by_client, {}), Annotations([], [], registers), author, "", at, at
         )
         return Accepted(row, by_client, {}, {}, changes)
+
+    def _write_own(
+        self, facts: Mapping[str, object], author: Principal, at: datetime, version: int
+    ) -> tuple[list[Struct], list[Register]]:
+        written = write_own(self.document, self.books, facts, author, at, version)
+        if written[0]:
+            self.state = state_in(self.document.section(RECORD_ROOT))
+        return written
+
+    def _take_steps(
+        self, frame: Frame, judgement: Judgement, version: int
+    ) -> tuple[list[Struct], list[Register], list[StepChange]]:
+        """Let the workflow judge what was asked for in the frame. SPEC FLOW-10."""
+        if not judgement.intents:
+            return [], [], []
+        flow, steps, refused = take_intents(self, judgement.intents, frame)
+        for asked, decision in refused:
+            judgement.refuse(asked.place.name, decision, asked.struct)
+        if flow is None:
+            return [], [], steps
+        at = frame.received_at
+        return *self._write_own(flow_facts(flow), frame.author, at, version), steps
 
     def refuse_whole(self, frame: Frame, original: bytes, reason: str) -> Proposal:
         """Keep a frame that may not be applied at all, so that nothing of it is lost (IDENT-1).

@@ -4,13 +4,16 @@ Numbers that are whole come out as integers: Yjs knows only one kind of number.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from permissions.fields import Field
 from sync.fields import RECORD_ROOT
 from sync.json_value import plain
-from sync.room import Room
+
+if TYPE_CHECKING:
+    from sync.room import Room
 
 __all__ = ["Chart", "chart_of", "disputed_fields"]
 
@@ -25,7 +28,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
 
-def chart_of(room: Room, may_read: Callable[[Field], bool] | None = None) -> Chart:
+def chart_of(room: "Room", may_read: Callable[[Field], bool] | None = None) -> Chart:
     """The room's document as plain values, without what `may_read` denies."""
     fields: dict[str, dict[str, object]] = {}
     texts: dict[str, str] = {}
@@ -50,7 +53,7 @@ def chart_of(room: Room, may_read: Callable[[Field], bool] | None = None) -> Cha
     )  # fmt: skip
 
 
-def disputed_fields(room: Room) -> list[str]:
+def disputed_fields(room: "Room") -> list[str]:
     """Names of the critical fields whose concurrent values nobody has decided yet."""
     return sorted(
         place.name

@@ -18,11 +18,11 @@ from permissions.profile import Fields, Profile, Texts
 __all__ = [
     "TRANSITIONS",
     "Action",
-    "Change",
     "Flow",
     "Impossible",
     "Moved",
     "Seen",
+    "StepChange",
     "StepState",
     "StepStatus",
     "Unmet",
@@ -122,7 +122,7 @@ class Impossible(msgspec.Struct, frozen=True):
     unmet: tuple[Unmet, ...] = ()
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class StepChange(msgspec.Struct, frozen=True, kw_only=True):
     """A step change that happened: who did what, and where the record stands after it.
 
     ready_at, started_at: of the step that was left, for its waiting and handling time.
@@ -143,7 +143,7 @@ class Moved(msgspec.Struct, frozen=True):
     """A step change that is possible. change: None where it had already happened."""
 
     flow: Flow
-    change: Change | None
+    change: StepChange | None
 
 
 _WAITING = StepState()
@@ -379,8 +379,8 @@ def _fresh(state: StepState, ready_at: datetime | None) -> StepState:
 
 def _change(
     flow: Flow, step: Step, action: Action, by: str, at: datetime, left: StepState, reason: str = ""
-) -> Change:
-    return Change(
+) -> StepChange:
+    return StepChange(
         step=step.id, action=action, by=by, at=at, current=flow.current, status=flow.status,
         ready_at=left.ready_at, started_at=left.started_at, reason=reason,
     )  # fmt: skip

@@ -47,6 +47,8 @@ ACTIONS: dict[AuditAction, Action] = {
     "resolve": _rest("a conflict was decided, or somebody tried to", "U", "update"),
     "apply": _rest("what was refused was proposed again for its author", "U", "update"),
     "dismiss": _rest("a refusal was laid aside with a reason", "U", "update"),
+    "step": _rest("a step of a record was started, completed or returned", "U", "update"),
+    "amend": _rest("entries amended a signed record", "U", "update"),
     "login": Action("somebody signed in, or tried to", "E", _AUTHENTICATION, ("110122",)),
     "logout": Action("somebody signed out", "E", _AUTHENTICATION, ("110123",)),
     "login_revoked": Action("a device was signed out", "E", _AUTHENTICATION, ("110123",)),

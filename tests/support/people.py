@@ -16,7 +16,7 @@ __all__ = [
 ]  # fmt: skip
 
 MAP_ROOTS = (
-    "vitals", "triage", "demographics", "prescriptions", "comments", "safety", "record",
+    "vitals", "triage", "demographics", "prescriptions", "comments", "safety", "record", "progress",
 )  # fmt: skip
 TEXT_ROOTS = ("assessment.notes", "diagnosis.plan")
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -1,0 +1,137 @@
+"""Intents: what people ask of the workflow by writing into the `progress` map, also offline.
+
+An intent is a message to the server, not a value: it is read, taken out of the document again, and
+answered by the server's own facts, or by a refusal. So it never conflicts, nobody else sees it, and
+a key that is still there has not been answered yet. SPEC FLOW-9 to FLOW-12.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from permissions.model import Decision, Rule
+from sync.fields import RECORD_ROOT, Place
+from sync.frame import Frame
+from sync.record_facts import flow_of
+from sync.structs import Struct
+from sync.view import chart_of
+from sync.workflow import Action, Flow, Impossible, StepChange, advance
+
+if TYPE_CHECKING:
+    from sync.room import Room
+
+__all__ = ["Asked", "Intent", "read_intent", "reason_of", "take_intents"]
+
+REASON_MAX_CHARS = 2000
+"""A reason is a sentence or two that people read on a board."""
+
+NO_INTENT = Decision(
+    False, Rule.TYPE, 'A step takes {action: "start", "complete" or "return", at, reason, to}.'
+)
+TOO_LONG = Decision(False, Rule.SIZE, f"A reason has at most {REASON_MAX_CHARS} characters.")
+_START = datetime.min.replace(tzinfo=UTC)
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The value under a step's key. to: where a return goes.
+
+    at: when it was meant, by the client's own clock; it only orders what a person sends at once.
+    """
+
+    action: Action
+    at: datetime | None = None
+    reason: str = ""
+    to: str | None = None
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """An intent that its author may have, and that stands to be judged by the workflow.
+
+    written_at: by the journal, bounded by the server.
+    """
+
+    place: Place
+    struct: Struct
+    intent: Intent
+    written_at: datetime
+
+
+def read_intent(value: object) -> Intent | Decision:
+    """The intent that a value is, or why it is none."""
+    try:
+        intent = msgspec.convert(value, Intent, strict=True)
+    except msgspec.ValidationError:
+        return NO_INTENT
+    if intent.at is not None and intent.at.tzinfo is None:
+        return NO_INTENT
+    return TOO_LONG if len(intent.reason) > REASON_MAX_CHARS else intent
+
+
+def take_intents(
+    room: "Room", asked: Sequence[Asked], frame: Frame
+) -> tuple[Flow | None, list[StepChange], list[tuple[Asked, Decision]]]:
+    """What a frame's intents lead to, now that everything else of the frame stands.
+
+    Returns the new flow (None: unchanged), what happened, and what is refused.
+    """
+    flow = before = flow_of(room.profile, room.document.section(RECORD_ROOT))
+    chart = chart_of(room)
+    changes: list[StepChange] = []
+    refused: list[tuple[Asked, Decision]] = []
+    for one in _in_order(_not_withdrawn(asked, frame)):
+        intent = one.intent
+        outcome = advance(
+            room.profile, flow, chart, step_id=one.place.key or "", action=intent.action,
+            by=frame.author.user_id, at=min(one.written_at, frame.received_at),
+            reason=intent.reason, to=intent.to,
+        )  # fmt: skip
+        if isinstance(outcome, Impossible):
+            refused.append((one, Decision(False, Rule.TRANSITION, reason_of(outcome))))
+            continue
+        flow = outcome.flow
+        if outcome.change is not None:
+            changes.append(outcome.change)
+    return None if flow is before else flow, changes, refused
+
+
+def reason_of(impossible: Impossible) -> str:
+    """The whole reason in one text: what is impossible, then what is missing."""
+    return " ".join((impossible.reason, *(unmet.reason for unmet in impossible.unmet)))
+
+
+def _not_withdrawn(asked: Sequence[Asked], frame: Frame) -> list[Asked]:
+    """Without an intent that its author removed in the same frame and replaced by no other."""
+    last = {one.place: one for one in asked}
+    deletes = frame.update.deletes
+    return [
+        one
+        for one in asked
+        if last[one.place] is not one
+        or not any(
+            clock <= one.struct.clock < clock + length
+            for clock, length in deletes.get(one.struct.client, ())
+        )
+    ]
+
+
+def _in_order(asked: list[Asked]) -> list[Asked]:
+    """In the order in which they were written: each client's as it counted, clients by time."""
+    latest: dict[int, tuple[datetime, datetime]] = {}
+    keyed: list[tuple[tuple[datetime, datetime], Asked]] = []
+    for one in sorted(asked, key=_clock):
+        client = one.struct.client
+        key = (one.written_at, one.intent.at or _START)
+        latest[client] = max(key, latest.get(client, key))
+        keyed.append((latest[client], one))
+    keyed.sort(key=_time)
+    return [one for _, one in keyed]
+
+
+def _clock(one: Asked) -> int:
+    return one.struct.clock
+
+
+def _time(keyed: tuple[tuple[datetime, datetime], Asked]) -> tuple[datetime, datetime]:
+    return keyed[0]
