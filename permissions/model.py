@@ -113,9 +113,11 @@ ALLOWED = Decision(True)
 class RecordState(msgspec.Struct, frozen=True, kw_only=True):
     """What a decision must know of the record besides the field.
 
-    assigned: user ids that are responsible for the record in any step.
+    assigned: user ids that are responsible for the record in any step, or have emergency access.
+    emergency: those of them who have only that.
     """
 
     status: RecordStatus = "open"
     current_step: str | None = None
     assigned: frozenset[str] = frozenset()
+    emergency: frozenset[str] = frozenset()

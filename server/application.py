@@ -12,7 +12,17 @@ from starlette.types import ASGIApp
 
 from server.house import House
 from server.middleware import Outermost, not_found
-from server.rest import audit, conflicts, history, locks, login, profiles, records, refusals
+from server.rest import (
+    audit,
+    conflicts,
+    emergencies,
+    history,
+    locks,
+    login,
+    profiles,
+    records,
+    refusals,
+)
 from server.rest.about import about_endpoints
 from server.rest.endpoint import Endpoint, resources_of
 
@@ -24,7 +34,7 @@ STATIC = Path(__file__).parent / "static"
 
 def api_endpoints() -> tuple[Endpoint, ...]:
     """Every HTTP call; OpenAPI describes exactly these."""
-    resources = (login, profiles, records, conflicts, refusals, locks, audit, history)
+    resources = (login, profiles, records, conflicts, refusals, locks, audit, emergencies, history)
     calls = tuple(endpoint for resource in resources for endpoint in resource.ENDPOINTS)
     return (*calls, *about_endpoints(calls))
 

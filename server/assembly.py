@@ -10,6 +10,7 @@ from permissions.policy import Policy
 from server.accounts.authentication import Authenticator, Clock
 from server.application import build_application
 from server.audit.heads import AuditHeads
+from server.emergencies import BreakGlass
 from server.house import House
 from server.logs import Log
 from server.metrics import Metrics
@@ -37,6 +38,7 @@ def assemble(
     metrics = Metrics()
     authenticator = Authenticator(settings, store, clock, metrics, log)
     rooms = RoomHost(store, policies, settings, metrics, log, clock)
+    break_glass = BreakGlass(store, rooms, settings, metrics, log, clock)
     house = House(
         settings=settings,
         store=store,
@@ -47,10 +49,13 @@ def assemble(
         metrics=metrics,
         log=log,
         heads=AuditHeads(store, settings.audit_head_seconds, metrics, log),
+        break_glass=break_glass,
     )
     sync = WebSocketRoute("/sync/{record_id}", SyncEndpoint(house, rooms))
     collab = WebSocketRoute("/collab", CollabEndpoint(house, rooms))
     application = build_application(
-        house, routes=[sync, collab], lifespans=[house.heads.running(), rooms.running()]
+        house,
+        routes=[sync, collab],
+        lifespans=[house.heads.running(), rooms.running(), break_glass.running()],
     )
     return Assembly(house=house, application=application)

@@ -6,6 +6,7 @@ ServerError
 ├── AlreadyDecided     the conflict or refusal was decided before, and is decided once
 ├── NotApplicable      nothing of this refusal can be proposed again
 ├── NotAllowed         this person may not do this at all
+├── AlreadyAllowed     emergency access to what is open to this person anyway
 ├── NotSignedIn        no valid log-in
 ├── TooManyAttempts    log-ins are throttled
 ├── RecordUnreadable   the stored record does not replay: it is not opened for writing
@@ -31,6 +32,7 @@ from permissions import Rule
 from server.people import Instant, Person
 
 __all__ = [
+    "AlreadyAllowed",
     "AlreadyDecided",
     "ChangedField",
     "EditRefused",
@@ -121,9 +123,15 @@ class NotSignedIn(ServerError):
     pass
 
 
+class AlreadyAllowed(ServerError):
+    pass
+
+
 class TooManyAttempts(ServerError):
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__("Too many failed log-ins. Wait, then try again.")
+    def __init__(
+        self, retry_after_s: int, reason: str = "Too many failed log-ins. Wait, then try again."
+    ) -> None:
+        super().__init__(reason)
         self.retry_after_s = retry_after_s
 
 

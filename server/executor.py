@@ -22,6 +22,7 @@ from sync.effects import (
     Announcement,
     AuditAction,
     AuditEntry,
+    AuditOutcome,
     Change,
     Commit,
     Conflict,
@@ -62,6 +63,8 @@ class Batch:
         self.conflicts: list[Conflict] = []
         self.losses: list[Loss] = []
         self.audit: list[AuditEntry] = []
+        self.emergency: frozenset[str] = frozenset()
+        """Who has emergency access: what they do is marked in the trail."""
         self.judged: list[tuple[Peer, Proposal, int, bool]] = []
         self.facts: RecordFacts | None = None
         self.has_facts = False
@@ -132,16 +135,12 @@ class Batch:
         if proposal.refusals:
             self.refusals.extend(proposal.refusals)
             detail = f"fields={len(proposal.refusals)}"
-            self.audit.append(
-                entry_for(author, "refuse", "denied", at, self.record_id, version, detail)
-            )
+            self._note(author, "refuse", "denied", at, version, detail)
         if proposal.conflicts:
             self.conflicts.extend(proposal.conflicts)
             self.losses.extend(proposal.losses)
             detail = f"fields={len(proposal.conflicts)}"
-            self.audit.append(
-                entry_for(author, "conflict", "success", at, self.record_id, version, detail)
-            )
+            self._note(author, "conflict", "success", at, version, detail)
         if peer is not None:
             self.judged.append((peer, proposal, version, answer))
 
@@ -181,9 +180,16 @@ class Batch:
         row = accepted.row
         action: AuditAction = "update" if row.version > 1 else "create"
         detail = f"role={row.role}" if row.role else ""
-        self.audit.append(
-            entry_for(author, action, "success", at, self.record_id, row.version, detail)
-        )
+        self._note(author, action, "success", at, row.version, detail)
+
+    def _note(
+        self, author: Principal, action: AuditAction, outcome: AuditOutcome, at: datetime,
+        version: int, detail: str,
+    ) -> None:  # fmt: skip
+        if author.user_id in self.emergency:
+            detail = f"{detail} emergency".lstrip()
+        entry = entry_for(author, action, outcome, at, self.record_id, version, detail)
+        self.audit.append(entry)
 
     def is_empty(self) -> bool:
         """Whether there is nothing to store."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from permissions.policy import Policy
 from server.accounts.authentication import Authenticator, Clock
 from server.audit.heads import AuditHeads
+from server.emergencies import BreakGlass
 from server.logs import Log
 from server.metrics import Metrics
 from server.ports import Rooms
@@ -28,3 +29,4 @@ class House:
     metrics: Metrics
     log: Log
     heads: AuditHeads
+    break_glass: BreakGlass

@@ -260,6 +260,7 @@ class LiveRoom:
 
     async def _turn(self, items: list[Item]) -> None:
         batch = Batch(self.record_id, self.room.version, self.room.profile.name)
+        batch.emergency = self.room.state.emergency
         answers: list[tuple[asyncio.Future[object], object, BaseException | None]] = []
         try:
             for item in items:

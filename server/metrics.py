@@ -64,6 +64,7 @@ class Metrics:
         self.slow_readers = counter("slow_readers_cut", "Connections closed with 4508.")
         self.closed = counter("connections_closed", "Connections we ended, by close code.", "code")
         self.locks_ended = counter("locks_ended", "Field locks nobody released, by cause.", "cause")
+        self.emergencies = counter("emergencies", "Emergency accesses that were started.")
         self.audit_head = gauge("audit_head", "Sequence of the newest audit entry.")
         self.audit_head_info = gauge(
             "audit_head_info", "The newest audit entry: its hash, and its sequence.", "hash"

@@ -102,6 +102,9 @@ class Rooms(Protocol):
     async def stand_at(self, author: Principal, record_id: str, step: str) -> None:
         """Let the record stand at a step of its profile. Raises RecordNotFound."""
 
+    def in_emergency(self, record_id: str, user_id: str) -> bool:
+        """Whether somebody is on a loaded record by emergency access alone."""
+
     def disconnect(
         self, *, login_id: str | None = None, user_id: str | None = None, code: int, reason: str
     ) -> int:

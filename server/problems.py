@@ -53,6 +53,7 @@ PROBLEMS: dict[type[BaseException], Kind] = {
     errors.NotSignedIn: Kind(401, 4401, "not-signed-in", "Not signed in"),
     errors.TooManyAttempts: Kind(429, 4429, "too-many-attempts", "Too many attempts"),
     errors.NotAllowed: Kind(403, 4403, "not-allowed", "Not allowed"),
+    errors.AlreadyAllowed: Kind(409, 4409, "already-allowed", "Already allowed"),
     errors.OriginNotAllowed: Kind(403, 4403, "origin-not-allowed", "Origin not allowed"),
     errors.EditRefused: Kind(403, 4403, "edit-refused", "Edit refused"),
     errors.VersionMismatch: Kind(412, 4409, "version-mismatch", "Please refresh"),

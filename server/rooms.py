@@ -321,6 +321,11 @@ class RoomHost:
         assert batch.facts is not None, "a new record has facts"
         return batch.as_commit()
 
+    def in_emergency(self, record_id: str, user_id: str) -> bool:
+        """See ports.Rooms.in_emergency."""
+        live = self._rooms.get(record_id)
+        return live is not None and user_id in live.room.state.emergency
+
     def disconnect(
         self, *, login_id: str | None = None, user_id: str | None = None, code: int, reason: str
     ) -> int:

@@ -84,6 +84,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, _meta("name", "What this server is called in FHIR audit events.", min_length=1)
     ] = "fieldchart"
 
+    # Emergency access
+    break_glass_minutes: Annotated[
+        int, _meta("min", "How long emergency access to a record lasts.", ge=1, le=1440)
+    ] = 60
+    break_glass_per_hour: Annotated[
+        int, _meta("accesses", "Emergency accesses one person may start in an hour.", ge=1)
+    ] = 6
+
     # Signing in
     argon2_memory_kib: Annotated[
         int, _meta("KiB", "Memory of one password hash (OWASP: 19 MiB).", ge=8192)

@@ -11,6 +11,7 @@ from storage import heads, snapshots, update_log
 from storage.announcements import announced_columns
 from storage.changes import change_row
 from storage.columns import folded, micros
+from storage.emergencies import MemoryEmergencies
 from storage.errors import (
     LoginNotFound,
     RecordExists,
@@ -365,6 +366,7 @@ class MemoryStore:
         self._announcements = MemoryAnnouncements(self._trail.require_open)
         self._records = MemoryRecords(self._trail, self._announcements)
         self._directory = MemoryDirectory(self._trail)
+        self._emergencies = MemoryEmergencies(self._trail.require_open)
 
     @property
     def records(self) -> MemoryRecords:
@@ -373,6 +375,10 @@ class MemoryStore:
     @property
     def directory(self) -> MemoryDirectory:
         return self._directory
+
+    @property
+    def emergencies(self) -> MemoryEmergencies:
+        return self._emergencies
 
     @property
     def announcements(self) -> MemoryAnnouncements:

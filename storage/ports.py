@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from permissions.model import RoleChange
+from storage.emergencies import Emergencies
 from sync.effects import (
     Announcement,
     AuditEntry,
@@ -330,6 +331,9 @@ class Store(Protocol):
 
     @property
     def announcements(self) -> Announcements: ...
+
+    @property
+    def emergencies(self) -> Emergencies: ...
 
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None: ...
 

@@ -16,6 +16,7 @@ from storage import audit as audit_trail
 from storage import directory, heads, loading, refusals, snapshots
 from storage.backups import backup
 from storage.changes import read_changes, replace_changes
+from storage.emergencies import SqliteEmergencies
 from storage.engine import StoreSettings, hold, open_engine, wrapped
 from storage.errors import RecordNotFound, StoreUnavailable
 from storage.migrations import migrate
@@ -272,6 +273,7 @@ class SqliteStore:
         self._held = held
         self._records = SqliteRecords(database)
         self._directory = SqliteDirectory(database)
+        self._emergencies = SqliteEmergencies(database.write, database.readers.on_loop)
         self._announcements = SqliteAnnouncements(database)
 
     @classmethod
@@ -309,6 +311,10 @@ class SqliteStore:
     @property
     def directory(self) -> SqliteDirectory:
         return self._directory
+
+    @property
+    def emergencies(self) -> SqliteEmergencies:
+        return self._emergencies
 
     @property
     def announcements(self) -> SqliteAnnouncements:

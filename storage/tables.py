@@ -28,6 +28,7 @@ __all__ = [
     "audit",
     "changes",
     "conflicts",
+    "emergency_access",
     "event_acks",
     "event_audience",
     "events",
@@ -304,6 +305,29 @@ audit = Table(
     sqlite_strict=True,
 )
 Index("ix_audit_record_id", audit.c.record_id, sqlite_where=audit.c.record_id != "")
+
+emergency_access = Table(
+    "emergency_access",
+    metadata,
+    Column("sequence", _INT, primary_key=True),
+    _text("id"),
+    _record_id(),
+    _text("user_id"),
+    _text("login_id"),
+    _text("reason"),
+    _int("started_at"),
+    _int("until"),
+    Column("ended_at", _INT),
+    _text("ended_by"),
+    UniqueConstraint("id"),
+    sqlite_strict=True,
+)
+Index("ix_emergency_access_record_id", emergency_access.c.record_id)
+Index(
+    "ix_emergency_access_due",
+    emergency_access.c.until,
+    sqlite_where=emergency_access.c.ended_at.is_(None),
+)
 
 numbers = Table(
     "numbers",

@@ -127,6 +127,7 @@ AuditAction = Literal[
     "user_added", "user_disabled", "roles_changed", "password_changed",
     "lock_acquired", "lock_released", "lock_expired", "lock_broken",
     "step", "amend",
+    "break_glass", "break_glass_end",
     "audit_read", "audit_export", "backup", "restore", "compact",
 ]  # fmt: skip
 """What the audit trail speaks of: a closed list. `server/audit/actions.py` says what each means;

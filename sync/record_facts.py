@@ -65,10 +65,16 @@ def state_in(facts: Mapping[str, object]) -> RecordState:
     step = facts.get("current_step")
     assigned = facts.get("assigned")
     users = assigned.values() if isinstance(assigned, dict) else ()
+    responsible = frozenset(user for user in users if isinstance(user, str))
+    running = facts.get("emergency")
+    emergency = (
+        frozenset(str(user) for user in running) if isinstance(running, dict) else frozenset()
+    )
     return RecordState(
         status=_status(facts),
         current_step=step if isinstance(step, str) else None,
-        assigned=frozenset(user for user in users if isinstance(user, str)),
+        assigned=responsible | emergency,
+        emergency=emergency - responsible,
     )
 
 

@@ -58,6 +58,8 @@ ACTIONS: dict[AuditAction, Action] = {
     "user_disabled": Action("an account was closed", "U", _ALERT, (_USER_CHANGED,)),
     "roles_changed": Action("an account has other roles now", "U", _ALERT, ("110136",)),
     "password_changed": Action("an account has a new password", "U", _ALERT, (_USER_CHANGED,)),
+    "break_glass": Action("emergency access began, or was refused", "E", _ALERT, ("110127",)),
+    "break_glass_end": Action("emergency access ended", "E", _ALERT, ("110138",)),
     "audit_read": Action("the audit trail was read", "R", _AUDIT_USED, ()),
     "audit_export": Action("the audit trail was exported", "R", _AUDIT_USED, ("110106",)),
     "backup": Action("the database was copied", "R", "110106", ()),

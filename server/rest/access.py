@@ -66,6 +66,8 @@ async def audit_call(
     detail: str = "",
 ) -> None:
     """Audit what a call has done, with who, from where and when."""
+    if record_id and call.house.rooms.in_emergency(record_id, call.principal.user_id):
+        detail = f"{detail} emergency".lstrip()
     entry = entry_for(
         call.principal, action, "success", call.house.clock(), record_id, version, detail
     )

@@ -210,7 +210,8 @@ async def opening(
             outcome: AuditOutcome = "denied" if isinstance(error, NotAllowed) else "failure"
             await audit(outcome, kind_of(error).slug)
             raise
-        await audit("success")
+        by_emergency = principal.user_id in room.room.state.emergency
+        await audit("success", "emergency" if by_emergency else "")
         yield room
 
 

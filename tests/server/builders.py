@@ -16,6 +16,7 @@ from permissions.policy import Policy
 from server.accounts.authentication import Authenticator
 from server.application import build_application
 from server.audit.heads import AuditHeads
+from server.emergencies import BreakGlass
 from server.errors import ChangedField, EditRefused, FieldViolation, NotAllowed, VersionMismatch
 from server.house import House
 from server.logs import configure_logs
@@ -133,6 +134,9 @@ class DoubleRooms:
         view = self.views[record_id]
         self.views[record_id] = msgspec.structs.replace(view, current_step=step)
 
+    def in_emergency(self, record_id: str, user_id: str) -> bool:
+        return False
+
     def disconnect(
         self, *, login_id: str | None = None, user_id: str | None = None, code: int, reason: str
     ) -> int:
@@ -246,6 +250,7 @@ async def open_bench(settings: Settings = FAST, *, real: bool = False) -> AsyncI
         settings=settings, store=store, rooms=rooms, policies=POLICIES, clock=clock,
         authenticator=Authenticator(settings, store, clock, metrics, log), metrics=metrics, log=log,
         heads=AuditHeads(store, settings.audit_head_seconds, metrics, log),
+        break_glass=BreakGlass(store, rooms, settings, metrics, log, clock),
     )  # fmt: skip
     transport = httpx.ASGITransport(build_application(house))
     async with host.running(), httpx.AsyncClient(transport=transport, base_url=BASE) as http:

@@ -11,6 +11,7 @@ from server.application import api_endpoints
 from server.errors import NotAllowed
 from sync.effects import Commit, Conflict, ConflictValue, Refusal
 from tests.server.builders import FAST, PASSWORD, START, Bench, open_bench
+from tests.server.test_emergencies import EMERGENCY_CALLS
 from tests.server.test_lock_calls import LOCK_CALLS
 
 PULSE = {"vitals.pulse": 70}
@@ -88,7 +89,7 @@ def test_the_table_of_this_test_covers_every_endpoint_that_needs_a_login() -> No
         "safety": "{section}",
         "1.1": "{cid}",
     }
-    tested = {(method, path) for method, path, _ in LOCK_CALLS}
+    tested = {(method, path) for method, path, _ in LOCK_CALLS} | set(EMERGENCY_CALLS)
     for method, path, *_ in CALLS:
         path = path.partition("?")[0]
         for concrete, name in names.items():

@@ -1,0 +1,160 @@
+"""Emergency access to records one is not assigned to ("break-glass"): who, why, from when to when.
+
+The reason is kept here and nowhere else: the audit trail holds ids alone. Which access is in force
+is the record's own fact (`emergency` in its `record` map); these rows say when it has to end, also
+after a restart and for records that nobody has open.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+from sqlalchemy import Connection, Executable, RowMapping, Select, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.columns import instant, micros
+from storage.tables import emergency_access
+
+__all__ = ["Emergencies", "Emergency", "MemoryEmergencies", "SqliteEmergencies"]
+
+
+class Emergency(msgspec.Struct, frozen=True, kw_only=True):
+    """One emergency access. ended_by: a person's id, or the server's when its time was up."""
+
+    id: str
+    record_id: str
+    user_id: str
+    login_id: str
+    reason: str
+    started_at: datetime
+    until: datetime
+    ended_at: datetime | None = None
+    ended_by: str = ""
+
+
+class Emergencies(Protocol):
+    """Every emergency access there ever was, but for pruned records."""
+
+    async def start(self, emergency: Emergency) -> None:
+        """Store one that begins now. Raises StorageError."""
+
+    async def end(self, emergency_id: str, at: datetime, by: str) -> None:
+        """Idempotent; the first end stands."""
+
+    async def of_record(self, record_id: str) -> Sequence[Emergency]:
+        """Newest first."""
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Emergency]:
+        """Those without an end whose time is up, the longest overdue first."""
+
+    async def count_since(self, user_id: str, since: datetime) -> int:
+        """How many this person started at `since` or later."""
+
+
+_NAMES = tuple(column.name for column in emergency_access.c)[1:]
+_COLUMNS = tuple(emergency_access.c[name] for name in _NAMES)
+_INSTANTS = ("started_at", "until", "ended_at")
+
+
+def _values(emergency: Emergency) -> dict[str, object]:
+    values = msgspec.structs.asdict(emergency)
+    for name in _INSTANTS:
+        values[name] = None if values[name] is None else micros(values[name])
+    return values
+
+
+def _emergency(row: RowMapping) -> Emergency:
+    values = dict(row)
+    for name in _INSTANTS:
+        values[name] = None if values[name] is None else instant(values[name])
+    return Emergency(**values)
+
+
+class SqliteEmergencies:
+    """Keeps `Emergencies`. write, read: run a statement in the writer thread, on a reader."""
+
+    def __init__(
+        self,
+        write: Callable[[Callable[[Connection], None]], Awaitable[None]],
+        read: Callable[[Callable[[AsyncConnection], Awaitable[Sequence[RowMapping]]]],
+                       Awaitable[Sequence[RowMapping]]],
+    ) -> None:  # fmt: skip
+        self._write = write
+        self._read = read
+
+    async def start(self, emergency: Emergency) -> None:
+        statement = insert(emergency_access).values(_values(emergency))
+        await self._write(lambda on: _run(on, statement))
+
+    async def end(self, emergency_id: str, at: datetime, by: str) -> None:
+        table = emergency_access
+        statement = (
+            update(table)
+            .where(table.c.id == emergency_id, table.c.ended_at.is_(None))
+            .values(ended_at=micros(at), ended_by=by)
+        )
+        await self._write(lambda on: _run(on, statement))
+
+    async def of_record(self, record_id: str) -> Sequence[Emergency]:
+        table = emergency_access
+        found = select(*_COLUMNS).where(table.c.record_id == record_id)
+        return await self._all(found.order_by(table.c.sequence.desc()))
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Emergency]:
+        table = emergency_access
+        found = select(*_COLUMNS).where(table.c.ended_at.is_(None), table.c.until <= micros(now))
+        return await self._all(found.order_by(table.c.until, table.c.sequence).limit(limit))
+
+    async def count_since(self, user_id: str, since: datetime) -> int:
+        table = emergency_access
+        of_user = (table.c.user_id == user_id, table.c.started_at >= micros(since))
+        (row,) = await self._rows(select(func.count().label("count")).where(*of_user))
+        count: int = row["count"]
+        return count
+
+    async def _all(self, query: Select[Any]) -> Sequence[Emergency]:
+        return [_emergency(row) for row in await self._rows(query)]
+
+    async def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
+        async def run(on: AsyncConnection) -> Sequence[RowMapping]:
+            found: Sequence[RowMapping] = (await on.execute(query)).mappings().all()
+            return found
+
+        return await self._read(run)
+
+
+def _run(on: Connection, statement: Executable) -> None:
+    on.execute(statement)
+
+
+class MemoryEmergencies:
+    """Keeps `Emergencies` in memory. require_open: raises when the store is closed."""
+
+    def __init__(self, require_open: Callable[[], None]) -> None:
+        self._require_open = require_open
+        self._rows: dict[str, Emergency] = {}
+
+    async def start(self, emergency: Emergency) -> None:
+        self._require_open()
+        _values(emergency)  # raises for instants that the store on disk would refuse
+        self._rows[emergency.id] = emergency
+
+    async def end(self, emergency_id: str, at: datetime, by: str) -> None:
+        self._require_open()
+        found = self._rows.get(emergency_id)
+        if found is not None and found.ended_at is None:
+            self._rows[found.id] = msgspec.structs.replace(found, ended_at=at, ended_by=by)
+
+    async def of_record(self, record_id: str) -> Sequence[Emergency]:
+        self._require_open()
+        return [each for each in self._rows.values() if each.record_id == record_id][::-1]
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Emergency]:
+        self._require_open()
+        found = [e for e in self._rows.values() if e.ended_at is None and e.until <= now]
+        return sorted(found, key=lambda each: each.until)[:limit]
+
+    async def count_since(self, user_id: str, since: datetime) -> int:
+        self._require_open()
+        return sum(e.user_id == user_id and e.started_at >= since for e in self._rows.values())
