@@ -19,6 +19,7 @@ from server.rest import (
     history,
     locks,
     login,
+    past,
     profiles,
     records,
     refusals,
@@ -34,7 +35,9 @@ STATIC = Path(__file__).parent / "static"
 
 def api_endpoints() -> tuple[Endpoint, ...]:
     """Every HTTP call; OpenAPI describes exactly these."""
-    resources = (login, profiles, records, conflicts, refusals, locks, audit, emergencies, history)
+    resources = (
+        login, profiles, records, conflicts, refusals, locks, audit, emergencies, history, past,
+    )  # fmt: skip
     calls = tuple(endpoint for resource in resources for endpoint in resource.ENDPOINTS)
     return (*calls, *about_endpoints(calls))
 

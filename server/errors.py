@@ -9,7 +9,8 @@ ServerError
 ├── AlreadyAllowed     emergency access to what is open to this person anyway
 ├── NotSignedIn        no valid log-in
 ├── TooManyAttempts    log-ins are throttled
-├── RecordUnreadable   the stored record does not replay: it is not opened for writing
+├── RecordUnreadable   the stored record cannot be read at all
+├── RecordDamaged      its log is broken (.version): it is open for reading up to there only
 ├── Overloaded         a bounded queue is full; come back
 ├── FieldHeld          somebody else, or another window of the caller, holds the field (.holder)
 ├── LockNotFound       no such field, or nobody holds it
@@ -49,6 +50,7 @@ __all__ = [
     "Overloaded",
     "PageNotFound",
     "PreconditionRequired",
+    "RecordDamaged",
     "RecordUnreadable",
     "RequestError",
     "RequestTimeout",
@@ -137,6 +139,17 @@ class TooManyAttempts(ServerError):
 
 class RecordUnreadable(ServerError):
     pass
+
+
+class RecordDamaged(ServerError):
+    """version: the first that is not sound, 0 where that is not known; reason: what is broken."""
+
+    def __init__(self, reason: str, version: int) -> None:
+        super().__init__(
+            f"The record is open for reading only: its log is damaged at version {version}."
+        )
+        self.reason = reason
+        self.version = version
 
 
 class Overloaded(ServerError):

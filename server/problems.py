@@ -69,6 +69,7 @@ PROBLEMS: dict[type[BaseException], Kind] = {
     errors.RecordUnreadable: Kind(500, 4503, "record-unreadable", "Record unreadable"),
     errors.FieldHeld: Kind(423, 4409, "locked", "Held by somebody"),
     errors.LockNotFound: Kind(404, 4404, "not-found", "Not found"),
+    errors.RecordDamaged: Kind(409, 4503, "record-damaged", "Record damaged"),
     errors.Overloaded: Kind(503, 4503, "overloaded", "Come back in a moment"),
     storage_errors.RecordNotFound: Kind(404, 4404, "not-found", "Not found"),
     storage_errors.RecordExists: Kind(409, 4409, "record-exists", "Record exists"),

@@ -60,7 +60,10 @@ def serve_forever(settings: Settings, *, demo: bool = False) -> None:
 @contextlib.asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[SqliteStore]:
     """The store of the data directory, closed at the end. Raises storage.StorageError."""
-    bounds = StoreSettings(window_ms=settings.commit_window_ms, max_queued=settings.commit_queue)
+    bounds = StoreSettings(
+        window_ms=settings.commit_window_ms, max_queued=settings.commit_queue,
+        ladder_updates=settings.snapshot_ladder_updates,
+    )  # fmt: skip
     store = await SqliteStore.open(settings.database, bounds)
     try:
         yield store

@@ -244,6 +244,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     snapshot_every_updates: Annotated[
         int, _meta("updates", "A room is snapshotted after so many new updates.", ge=1)
     ] = 500
+    snapshot_ladder_updates: Annotated[
+        int,
+        _meta("updates", "An older snapshot is kept for so many updates, to look back from.", ge=1),
+    ] = 5000
 
     def __post_init__(self) -> None:
         """Check what concerns two settings at once."""

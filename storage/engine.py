@@ -53,6 +53,9 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Operations waiting for the writer; beyond it StoreUnavailable, so memory is bounded."""
     readers: int = 2
     """Threads that open records; more only compete for the interpreter lock."""
+    ladder_updates: int = 5000
+    """Besides the newest snapshots one is kept for so many updates: an earlier version of a record
+    is replayed from there (50 ms). Each costs as much as the record's document."""
     max_pages: int | None = None
     """Upper bound of the file in pages of 4 KiB; None is the disk."""
 

@@ -6,11 +6,13 @@ never a new one; a damaged snapshot is passed over for the older one or the log.
 
 import sqlite3
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
 from storage import audit as audit_trail
 from storage.changes import is_due, read_all_changes
+from storage.columns import micros
 from storage.errors import RecordNotFound, StoreCorrupt
 from storage.heads import HEAD_COLUMNS, head_of
 from storage.ports import RecordHead, StoredRecord
@@ -18,7 +20,16 @@ from storage.snapshots import digest, read_newest
 from storage.update_log import Break, first_break, read_rows, require_whole
 from sync.effects import EMPTY_HASH, Change, Snapshot, UpdateRow
 
-__all__ = ["WholeRecord", "load", "load_whole", "read_log", "verify_audit", "verify_log"]
+__all__ = [
+    "WholeRecord",
+    "load",
+    "load_past",
+    "load_whole",
+    "read_log",
+    "verify_audit",
+    "verify_log",
+    "version_at",
+]
 
 _PAGE = 1000
 _HEAD = f"SELECT hash, {', '.join(HEAD_COLUMNS)} FROM records WHERE id = ?"
@@ -26,6 +37,10 @@ _HAS_ROWS = "SELECT 1 FROM updates WHERE record_id = ? LIMIT 1"
 _SNAPSHOTS = (
     'SELECT version, hash, document, "index", digest FROM snapshots '
     "WHERE record_id = ? ORDER BY version"
+)
+_VERSION_AT = (
+    "SELECT version FROM updates WHERE record_id = ? AND received_at <= ? "
+    "ORDER BY version DESC LIMIT 1"
 )
 _ROW_HASH = "SELECT hash FROM updates WHERE record_id = ? AND version = ?"
 _AUDIT = f"SELECT {', '.join(audit_trail.COLUMNS)} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -61,6 +76,28 @@ def load(connection: sqlite3.Connection, record_id: str) -> StoredRecord:
     )
     due = is_due(connection, record_id)
     return StoredRecord(head=head, snapshot=snapshot, rows=tuple(rows), history_due=due)
+
+
+def load_past(
+    connection: sqlite3.Connection, record_id: str, version: int, snapshot_until: int | None
+) -> StoredRecord:
+    """Raises RecordNotFound, StoreCorrupt."""
+    _, head = _head(connection, record_id)
+    until = version if snapshot_until is None else min(version, snapshot_until)
+    snapshot = read_newest(connection, record_id, until)
+    after = snapshot.version if snapshot else 0
+    rows = read_rows(connection, record_id, after, max(version - after, 0))
+    return StoredRecord(head=head, snapshot=snapshot, rows=rows)
+
+
+def version_at(connection: sqlite3.Connection, record_id: str, at: datetime) -> int:
+    """Raises RecordNotFound, StoreCorrupt."""
+    found = connection.execute(_VERSION_AT, (record_id, micros(at))).fetchone()
+    if found is None:
+        _head(connection, record_id)
+        return 0
+    version: int = found[0]
+    return version
 
 
 class WholeRecord(msgspec.Struct, frozen=True, kw_only=True):

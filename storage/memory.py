@@ -12,6 +12,7 @@ from storage.announcements import announced_columns
 from storage.changes import change_row
 from storage.columns import folded, micros
 from storage.emergencies import MemoryEmergencies
+from storage.engine import StoreSettings
 from storage.errors import (
     LoginNotFound,
     RecordExists,
@@ -191,6 +192,21 @@ class MemoryRecords:
         self._trail.require_open()
         return self._record(record_id).rows[after : after + limit]
 
+    async def past(
+        self, record_id: str, version: int, *, snapshot_until: int | None = None
+    ) -> StoredRecord:
+        self._trail.require_open()
+        record = self._record(record_id)
+        until = version if snapshot_until is None else min(version, snapshot_until)
+        after = max((one for one in record.snapshots if one <= until), default=0)
+        rows = tuple(record.rows[after:version])
+        return StoredRecord(head=record.head, snapshot=record.snapshots.get(after), rows=rows)
+
+    async def version_at(self, record_id: str, at: datetime) -> int:
+        self._trail.require_open()
+        rows = self._record(record_id).rows
+        return max((row.version for row in rows if row.received_at <= at), default=0)
+
     async def save_snapshot(self, record_id: str, snapshot: Snapshot) -> None:
         self._trail.require_open()
         record = self._record(record_id)
@@ -199,7 +215,8 @@ class MemoryRecords:
             record_id, snapshot, record.rows[snapshot.version - 1].hash if known else None
         )
         record.snapshots[snapshot.version] = snapshot
-        for version in sorted(record.snapshots)[: -snapshots.KEPT]:
+        step = StoreSettings().ladder_updates
+        for version in record.snapshots.keys() - snapshots.kept(record.snapshots, step):
             del record.snapshots[version]
 
     async def refusals(self, record_id: str) -> Sequence[Refusal]:

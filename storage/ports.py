@@ -142,8 +142,22 @@ class Records(Protocol):
     async def rows(self, record_id: str, after: int = 0, limit: int = 1000) -> Sequence[UpdateRow]:
         """Rows with version > after, ascending."""
 
+    async def past(
+        self, record_id: str, version: int, *, snapshot_until: int | None = None
+    ) -> StoredRecord:
+        """What the record at `version` is replayed from: as `load`, but unchecked and up to there.
+
+        snapshot_until: the newest version at which the snapshot may stand. Raises RecordNotFound.
+        """
+
+    async def version_at(self, record_id: str, at: datetime) -> int:
+        """The highest version that was received at or before the instant; 0 for none."""
+
     async def save_snapshot(self, record_id: str, snapshot: Snapshot) -> None:
-        """Keep the newest two. Raises StoreCorrupt when its hash is not that of its log row."""
+        """Keep the newest two and a ladder of older ones.
+
+        Raises StoreCorrupt when its hash is not that of its log row.
+        """
 
     async def refusals(self, record_id: str) -> Sequence[Refusal]: ...
 

@@ -1,11 +1,13 @@
 """Snapshots: a cache of a log prefix. Losing one costs time, never content.
 
 A stored snapshot is used only when its digest holds and its hash is that of the log row it names;
-otherwise the older one serves, or the log from its start.
+otherwise the older one serves, or the log from its start. Older ones stay as a ladder, so that
+the record at any version is replayed from one that is near.
 """
 
 import hashlib
 import sqlite3
+from collections.abc import Iterable
 
 from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
@@ -14,10 +16,10 @@ from storage.errors import RecordNotFound, StoreCorrupt
 from storage.tables import records, snapshots, updates
 from sync.effects import Snapshot
 
-__all__ = ["KEPT", "digest", "read_newest", "require_match", "save"]
+__all__ = ["KEPT", "digest", "kept", "read_newest", "require_match", "save"]
 
 KEPT = 2
-"""Snapshots kept for each record: the newest, and one to fall back on."""
+"""Snapshots kept for each record besides the ladder: the newest, and one to fall back on."""
 
 
 def digest(snapshot: Snapshot) -> bytes:
@@ -44,19 +46,27 @@ _ROW_HASH = select(updates.c.hash).where(
     updates.c.record_id == bindparam("of"), updates.c.version == bindparam("at")
 )
 _RECORD = select(records.c.version).where(records.c.id == bindparam("of"))
-_KEPT = (
-    select(snapshots.c.sequence)
-    .where(snapshots.c.record_id == bindparam("of"))
-    .order_by(snapshots.c.version.desc())
-    .limit(KEPT)
-)
-_TRIM = delete(snapshots).where(
-    snapshots.c.record_id == bindparam("of"), snapshots.c.sequence.not_in(_KEPT)
+_VERSIONS = select(snapshots.c.version).where(snapshots.c.record_id == bindparam("of"))
+_DROP = delete(snapshots).where(
+    snapshots.c.record_id == bindparam("of"),
+    snapshots.c.version.in_(bindparam("dropped", expanding=True)),
 )
 
 
-def save(connection: Connection, record_id: str, snapshot: Snapshot) -> None:
-    """Store the snapshot and drop all but the newest `KEPT`. Idempotent.
+def kept(versions: Iterable[int], ladder_updates: int) -> set[int]:
+    """Of a record's snapshots the newest `KEPT`, and the first of every so many updates.
+
+    Before the first rung the log from its start is as near.
+    """
+    ascending = sorted(versions)
+    ladder: dict[int, int] = {}
+    for version in (one for one in ascending if one >= ladder_updates):
+        ladder.setdefault(version // ladder_updates, version)
+    return {*ladder.values(), *ascending[-KEPT:]}
+
+
+def save(connection: Connection, record_id: str, snapshot: Snapshot, ladder_updates: int) -> None:
+    """Store the snapshot and drop those that are not `kept`. Idempotent.
 
     Raises RecordNotFound, StoreCorrupt.
     """
@@ -75,7 +85,10 @@ def save(connection: Connection, record_id: str, snapshot: Snapshot) -> None:
         .values(record_id=record_id, version=snapshot.version, **values)
         .on_conflict_do_update(index_elements=["record_id", "version"], set_=values)
     )
-    connection.execute(_TRIM, {"of": record_id})
+    versions = set(connection.execute(_VERSIONS, {"of": record_id}).scalars())
+    dropped = versions - kept(versions, ladder_updates)
+    if dropped:
+        connection.execute(_DROP, {"of": record_id, "dropped": sorted(dropped)})
 
 
 _NEWEST = (

@@ -59,8 +59,11 @@ _PAGE = 1000
 class _Database:
     """One file: its readers, and its writer unless it was opened for reading."""
 
-    def __init__(self, path: Path, readers: Readers, writer: Writer | None) -> None:
+    def __init__(
+        self, path: Path, readers: Readers, writer: Writer | None, ladder_updates: int
+    ) -> None:
         self.path = path
+        self.ladder_updates = ladder_updates
         self.readers = readers
         self._writer = writer
 
@@ -111,8 +114,21 @@ class SqliteRecords:
             lambda driver: loading.read_log(driver, record_id, after, limit)
         )
 
+    async def past(
+        self, record_id: str, version: int, *, snapshot_until: int | None = None
+    ) -> StoredRecord:
+        return await self._readers.in_thread(
+            lambda driver: loading.load_past(driver, record_id, version, snapshot_until)
+        )
+
+    async def version_at(self, record_id: str, at: datetime) -> int:
+        return await self._readers.in_thread(
+            lambda driver: loading.version_at(driver, record_id, at)
+        )
+
     async def save_snapshot(self, record_id: str, snapshot: Snapshot) -> None:
-        await self._database.write(lambda on: snapshots.save(on, record_id, snapshot))
+        step = self._database.ladder_updates
+        await self._database.write(lambda on: snapshots.save(on, record_id, snapshot, step))
 
     async def refusals(self, record_id: str) -> Sequence[Refusal]:
         async def read(on: AsyncConnection) -> Sequence[Refusal]:
@@ -302,7 +318,8 @@ class SqliteStore:
                 raise
             if not read_only:
                 writer = Writer(engine, settings)
-            return cls(_Database(path, readers, writer), held.pop_all())
+            database = _Database(path, readers, writer, settings.ladder_updates)
+            return cls(database, held.pop_all())
 
     @property
     def records(self) -> SqliteRecords:

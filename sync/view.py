@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from permissions.fields import Field
+from permissions.profile import Profile
+from sync.document import Document
 from sync.fields import RECORD_ROOT
 from sync.json_value import plain
 
 if TYPE_CHECKING:
     from sync.room import Room
 
-__all__ = ["Chart", "chart_of", "disputed_fields"]
+__all__ = ["Chart", "chart_in", "chart_of", "disputed_fields"]
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,26 +32,41 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
 
 def chart_of(room: "Room", may_read: Callable[[Field], bool] | None = None) -> Chart:
     """The room's document as plain values, without what `may_read` denies."""
+    return chart_in(
+        room.document, room.profile, room.version, may_read, disputed=disputed_fields(room)
+    )
+
+
+def chart_in(
+    document: Document,
+    profile: Profile,
+    version: int,
+    may_read: Callable[[Field], bool] | None = None,
+    *,
+    disputed: list[str] | None = None,
+) -> Chart:
+    """A document as plain values. disputed: where it is not known, the record's own list of it."""
     fields: dict[str, dict[str, object]] = {}
     texts: dict[str, str] = {}
-    profile = room.profile
     for root, kind in profile.roots.items():
         if kind == "text":
             field = profile.field_at(root, None)
             if field is not None and (may_read is None or may_read(field)):
-                texts[root] = room.document.text(root)
+                texts[root] = document.text(root)
             continue
         section = {}
-        for key, value in room.document.section(root).items():
+        for key, value in document.section(root).items():
             field = profile.field_at(root, key)
             if value is None or field is None or (may_read is not None and not may_read(field)):
                 continue
             section[key] = plain(value)
         fields[root] = dict(sorted(section.items()))
-    facts = {key: plain(v) for key, v in room.document.section(RECORD_ROOT).items()}
+    facts = {key: plain(v) for key, v in document.section(RECORD_ROOT).items()}
+    if disputed is None:
+        listed = facts.get("disputed")
+        disputed = [str(name) for name in listed] if isinstance(listed, list) else []
     return Chart(
-        facts=facts, fields=fields, texts=texts, disputed=disputed_fields(room),
-        version=room.version,
+        facts=facts, fields=fields, texts=texts, disputed=disputed, version=version
     )  # fmt: skip
 
 

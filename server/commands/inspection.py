@@ -18,19 +18,23 @@ from storage.loading import WholeRecord
 from sync.effects import Change
 from sync.errors import CorruptLog, DocumentSuspect
 from sync.gate import Limits
+from sync.record_facts import state_in
 from sync.replay import new_room, replay, snapshot_of
 from sync.room import Room
-from sync.view import chart_of
+from sync.view import Chart, chart_of
 
 __all__ = [
     "cell",
     "compact_all",
     "console",
     "escaped",
+    "policy_for",
+    "print_chart",
     "print_record",
     "print_structs",
     "read_room",
     "read_whole",
+    "resolve",
     "verify_all",
     "write_line",
 ]
@@ -40,13 +44,13 @@ async def read_room(
     store: SqliteStore, settings: Settings, address: str
 ) -> tuple[Room, RecordHead]:
     """The record with this id or number as its log leaves it. Raises CommandError, CorruptLog."""
-    stored = await store.records.load(await _resolve(store, address))
+    stored = await store.records.load(await resolve(store, address))
     return _replayed(stored, load_policies(settings.profiles)), stored.head
 
 
 async def read_whole(store: SqliteStore, address: str) -> WholeRecord:
     """The log and history of the record with this id or number. Raises CommandError."""
-    return await store.whole(await _resolve(store, address))
+    return await store.whole(await resolve(store, address))
 
 
 async def verify_all(
@@ -129,11 +133,12 @@ async def _verify_record(
 
 async def _record_ids(store: SqliteStore, address: str | None) -> list[str]:
     if address is not None:
-        return [await _resolve(store, address)]
+        return [await resolve(store, address)]
     return [record_id async for record_id in store.records.record_ids()]
 
 
-async def _resolve(store: SqliteStore, address: str) -> str:
+async def resolve(store: SqliteStore, address: str) -> str:
+    """The id of the record with this id or number. Raises CommandError."""
     try:
         return await store.records.resolve(address)
     except RecordNotFound:
@@ -143,31 +148,40 @@ async def _resolve(store: SqliteStore, address: str) -> str:
 def _replayed(
     stored: StoredRecord, policies: dict[str, Policy], told: list[Change] | None = None
 ) -> Room:
-    head = stored.head
-    policy = policies.get(head.facts.profile)
-    if policy is None:
-        raise CommandError(
-            f"its profile {head.facts.profile!r} is not among the settings' profiles"
-            f" ({', '.join(policies)})"
-        )
+    head, policy = stored.head, policy_for(stored.head, policies)
     room = new_room(head.id, head.epoch, policy.profile, policy, Limits())
     for _ in replay(room, stored.snapshot, stored.rows, told):
         pass
     return room
 
 
+def policy_for(head: RecordHead, policies: dict[str, Policy]) -> Policy:
+    """The policy of a record's profile. Raises CommandError."""
+    policy = policies.get(head.facts.profile)
+    if policy is None:
+        raise CommandError(
+            f"its profile {head.facts.profile!r} is not among the settings' profiles"
+            f" ({', '.join(policies)})"
+        )
+    return policy
+
+
 def print_record(room: Room, head: RecordHead, *, as_json: bool) -> None:
-    """Print the record: as the JSON that `GET /api/records/{id}` gives, or as tables."""
-    chart = chart_of(room)
-    facts = head.facts
+    """Print the record as it stands."""
+    print_chart(chart_of(room), head, as_json=as_json)
+
+
+def print_chart(chart: Chart, head: RecordHead, *, as_json: bool) -> None:
+    """Print what a record shows: as the JSON that `GET /api/records/{id}` gives, or as tables."""
+    facts, state = head.facts, state_in(chart.facts)
     top = {
         "id": head.id,
         "number": facts.number,
         "profile": facts.profile,
         "patient_id": facts.patient_id,
         "version": chart.version,
-        "status": room.state.status,
-        "current_step": room.state.current_step or "",
+        "status": state.status,
+        "current_step": state.current_step or "",
     }
     if as_json:
         shown = {**top, "fields": chart.fields, "texts": chart.texts, "disputed": chart.disputed}

@@ -1,19 +1,31 @@
-"""What `fieldchart history` prints: who changed what of a record, from what to what, from where."""
+"""What `fieldchart history` and `inspect --version` show: who changed what, and how it stood."""
+
+from datetime import UTC, datetime
 
 import msgspec
 from rich.table import Table
 
 from server.commands.errors import CommandError
-from server.commands.inspection import cell, console, escaped, read_whole, write_line
+from server.commands.inspection import (
+    cell,
+    console,
+    escaped,
+    policy_for,
+    read_whole,
+    resolve,
+    write_line,
+)
+from server.past import charts_at
 from server.profiles import load_policies
 from server.settings import Settings
-from storage import SqliteStore, User
+from storage import RecordHead, SqliteStore, User
 from storage.changes import newest_of_each
 from storage.loading import WholeRecord
 from sync.effects import Change, UpdateRow
 from sync.replay import changes_in
+from sync.view import Chart
 
-__all__ = ["print_history", "read_history"]
+__all__ = ["print_history", "read_history", "read_past"]
 
 
 async def read_history(
@@ -27,15 +39,35 @@ async def read_history(
     whole = await read_whole(store, address)
     changes = whole.changes
     if whole.history_due:
-        policies = load_policies(settings.profiles)
-        policy = policies.get(whole.head.facts.profile)
-        if policy is None:
-            raise CommandError(f"its profile {whole.head.facts.profile!r} is not in the settings")
+        policy = policy_for(whole.head, load_policies(settings.profiles))
         changes = newest_of_each(changes_in(whole.head.id, whole.head.epoch, policy, whole.rows))
     if field is not None:
         changes = [change for change in changes if field in (change.name, change.field)]
     users = {user.id: user for user in await store.directory.users()}
     return whole, changes, users
+
+
+async def read_past(
+    store: SqliteStore, settings: Settings, address: str, version: int | None, at: str | None
+) -> tuple[Chart, RecordHead]:
+    """What the record showed at a version, or at an instant (UTC). Raises CommandError."""
+    record_id = await resolve(store, address)
+    if version is None:
+        version = await store.records.version_at(record_id, _instant(at or ""))
+    stored = await store.records.past(record_id, version)
+    if not 1 <= version <= stored.head.version:
+        raise CommandError(f"the record had no such version; it stands at {stored.head.version}")
+    policy = policy_for(stored.head, load_policies(settings.profiles))
+    (chart,) = await charts_at(store.records, policy, record_id, [version], None)
+    return chart, stored.head
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise CommandError(f"{text!r} is not an instant in ISO 8601") from None
 
 
 def print_history(

@@ -25,10 +25,27 @@ def inspect(
     structs: Annotated[
         bool, typer.Option("--structs", help="What is inside the document.")
     ] = False,
+    version: Annotated[int | None, typer.Option(min=1, help="As it stood at this version.")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help="As it stood at this instant (ISO 8601, UTC without a zone)."),
+    ] = None,
     data: Data = None,
 ) -> None:
-    """Show a record as people read it."""
-    from server.commands.inspection import print_record, print_structs, read_room
+    """Show a record as people read it, now or as it once stood."""
+    from server.commands.inspection import print_chart, print_record, print_structs, read_room
+    from server.commands.past import read_past
+
+    if version is not None or at is not None:
+        if structs or (version is not None and at is not None):
+            raise CommandError("--version, --at and --structs do not go together")
+        chart, of = with_store(
+            data,
+            lambda store, settings: read_past(store, settings, record, version, at),
+            read_only=True,
+        )
+        print_chart(chart, of, as_json=as_json)
+        return
 
     room, head = with_store(
         data, lambda store, settings: read_room(store, settings, record), read_only=True

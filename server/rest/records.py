@@ -15,6 +15,7 @@ from server.problems import invalid
 from server.rest.access import audit_call, audit_read, may_open, opened_profiles
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
 from server.rest.if_match import etag, given_version, required_version
+from server.rest.past import past_record
 from server.rest.shapes import (
     PAGE_LIMIT,
     Cursor,
@@ -58,10 +59,13 @@ class BoardQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class RecordQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which state of a record; earlier ones are not available yet."""
+    """Which state of a record: at a version, or the highest one received at or before an instant.
 
-    version: str | None = None
-    at: str | None = None
+    After a clock that jumped, that version may hold rows with a later time.
+    """
+
+    version: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    at: Annotated[str, msgspec.Meta(max_length=40)] | None = None
 
 
 class BoardRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,10 +143,9 @@ async def list_records(call: Call[None, BoardQuery]) -> Answer:
 
 
 async def read_record(call: Call[None, RecordQuery]) -> Answer:
-    """The record as it stands, with its version as ETag."""
-    for name in ("version", "at"):
-        if getattr(call.query, name) is not None:
-            raise invalid(name, Rule.UNKNOWN_FIELD, "Earlier versions are not available yet.")
+    """The record as it stands or once stood, with its version as ETag."""
+    if call.query.version is not None or call.query.at is not None:
+        return _record(await past_record(call, call.query.version, call.query.at))
     record_id = await record_id_of(call.house.store, call.path["id"])
     async with audit_read(call, record_id) as seen:
         view = await call.house.rooms.view(record_id, call.principal)
@@ -236,7 +239,8 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/api/records/{id}", summary="Read a record by id or number",
-        handle=read_record, query=RecordQuery, answer=RecordView, statuses=(403, 404, 422, 503),
+        handle=read_record, query=RecordQuery, answer=RecordView,
+        statuses=(403, 404, 409, 422, 503),
     ),
     Endpoint(
         method="PATCH", path="/api/records/{id}", summary="Edit fields of a record",

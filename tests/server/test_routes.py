@@ -37,6 +37,7 @@ CALLS: Calls = [
     ("PATCH", "/api/records/{id}", PULSE, {"if-match": '"1"'}, "cashier", "nurse", 403, 200),
     ("POST", "/api/records/{id}/entries/safety", SAFETY, {}, "cashier", "nurse", 403, 201),
     ("GET", "/api/records/{id}/refusals", None, {}, "doctor", "nurse", 403, 200),
+    ("GET", "/api/records/{id}/diff?from=0", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/records/{id}/history", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/records/{id}/conflicts", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/audit", None, {}, "nurse", "supervisor", 403, 200),
@@ -259,16 +260,6 @@ async def test_an_empty_edit_is_told_to_name_a_field(bench: Bench) -> None:
     )
 
     assert answer.status_code == 422
-
-
-@pytest.mark.parametrize("query", ["version=1", "at=2026-01-01T00:00:00Z"])
-async def test_earlier_versions_are_not_available_yet(bench: Bench, query: str) -> None:
-    record = await bench.record()
-
-    answer = await ask(bench, "nurse", "GET", f"/api/records/{record.id}?{query}")
-
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
 
 
 async def test_the_board_pages_newest_first_by_an_opaque_cursor(bench: Bench) -> None:
