@@ -3,7 +3,7 @@
 Works on registers and values only; `room.py` writes the corrections. SPEC ARB-1 to ARB-9, LOCK-8.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Generator
 
 import msgspec
 
@@ -13,6 +13,7 @@ from sync.fields import Place
 from sync.frame import Frame, Knowledge
 from sync.judgement import Clear, Hit, Touch
 from sync.locks import Hold
+from sync.placement import STEP
 from sync.registers import EVERYBODY, NOBODY, Register, Tail, Write, insert_in_order
 from sync.structs import Id, Struct
 
@@ -47,9 +48,10 @@ class Arbitration(msgspec.Struct):
 
 def arbitrate_writes(
     register: Register, touches: list[Touch], hits: list[Hit], frame: Frame, version: int
-) -> Arbitration:
+) -> Generator[None, None, Arbitration]:
     """Let one update's writes of a key take part, in their order. SPEC ARB-1 to ARB-5, LOCK-8.
 
+    Yields now and then where a backlog brings thousands.
     The deletions of the same update count only against its last write: the others are how Yjs
     encodes overwriting.
     """
@@ -63,7 +65,9 @@ def arbitrate_writes(
     yielding: set[Id] = set()
     losing = list(register.contenders)
     continued = {touch.origin for touch in touches}
-    for touch in touches:
+    for at, touch in enumerate(touches, 1):
+        if not at % STEP:
+            yield
         basis = register.basis(touch.origin)
         at_tail = touch.origin == register.tail
         write = touch.write

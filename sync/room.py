@@ -32,7 +32,14 @@ from sync.healing import restored_copies, succeeding_copies
 from sync.history import History
 from sync.judgement import Judgement
 from sync.locks import Hold
-from sync.placement import RESERVED_CLIENT_IDS, Gap, Placement, check_owners, place_structs
+from sync.placement import (
+    RESERVED_CLIENT_IDS,
+    STEP,
+    Gap,
+    Placement,
+    check_owners,
+    place_structs,
+)
 from sync.progress import take_intents
 from sync.ranges import normalised
 from sync.record_facts import flow_facts, state_in
@@ -235,7 +242,7 @@ class Room:
         for client in fresh:
             books.owners[client] = author.user_id
         books.note_written({struct.client for struct, _ in judgement.kept}, frame.written_at)
-        proposal = self._apply(frame, placement, judgement, version)
+        proposal = yield from self._apply(frame, placement, judgement, version)
         for client, structs in frame.update.structs.items():
             if structs:
                 frame.knowledge.learn({client: structs[-1].end})
@@ -253,7 +260,7 @@ class Room:
 
     def _apply(
         self, frame: Frame, placement: Placement, judgement: Judgement, version: int
-    ) -> Proposal:
+    ) -> Generator[None, None, Proposal]:
         books, document = self.books, self.document
         units = sum(r.end - r.start for r in judgement.restores)
         exhausted = units > self.limits.max_restored_units
@@ -275,8 +282,10 @@ class Room:
         first = books.cut(judgement.splits)
         if first:
             document.apply(encode_update({}, first))
-        for struct, place in judgement.kept:
+        for at, (struct, place) in enumerate(judgement.kept, 1):
             books.absorb(struct, place)
+            if not at % STEP:
+                yield
         if copies:
             for copy, struct in zip(copies, structs[server], strict=True):
                 of_unit = books.index.place_of((copy.client, copy.clock))
@@ -288,9 +297,13 @@ class Room:
         update = b""
         if structs or deletes:
             update = encode_update(structs, deletes)
-            document.apply(update)
+            if len(judgement.kept) > STEP:
+                yield
+                yield from self._apply_in_parts(judgement, structs, deletes)
+            else:
+                document.apply(update)
             books.absorb_deletes(deletes)
-        decided = self._arbitrate(frame, judgement, version)
+        decided = yield from self._arbitrate(frame, judgement, version)
         corrections = decided.corrections
         facts, of_facts, steps = self._take_steps(frame, judgement, version)
         before = len(update)
@@ -323,6 +336,25 @@ class Room:
             amendments=judgement.amendments,
         )  # fmt: skip
 
+    def _apply_in_parts(
+        self, judgement: Judgement, structs: StructsByClient, deletes: Deletes
+    ) -> Generator[None, None, None]:
+        """Integrate a large update a part at a time, in the order in which parts need each other.
+
+        The whole takes Yrs tens of milliseconds, in which no other room would run.
+        """
+        kept = [struct for struct, _ in judgement.kept]
+        for start in range(0, len(kept), STEP):
+            part: StructsByClient = {}
+            for struct in kept[start : start + STEP]:
+                part.setdefault(struct.client, []).append(struct)
+            self.document.apply(encode_update(part, {}))
+            yield
+        server = self.document.server_client
+        copied = {server: structs[server]} if server in structs else {}
+        self.document.apply(encode_update(copied, deletes))
+        yield
+
     def _collect_clears(self, judgement: Judgement) -> None:
         """Delete the author's own written-and-removed structs in the document itself."""
         for place, touches in judgement.touches.items():
@@ -333,12 +365,16 @@ class Room:
                     if hit.client == client and hit.start <= clock < hit.end:
                         judgement.delete(client, clock, 1)
 
-    def _arbitrate(self, frame: Frame, judgement: Judgement, version: int) -> _Decided:
+    def _arbitrate(
+        self, frame: Frame, judgement: Judgement, version: int
+    ) -> Generator[None, None, _Decided]:
         decided = _Decided()
         hits = judgement.hits
         for place, touches in judgement.touches.items():
             register = self.books.register(place)
-            outcome = arbitrate_writes(register, touches, hits.get(place, []), frame, version)
+            outcome = yield from arbitrate_writes(
+                register, touches, hits.get(place, []), frame, version
+            )
             write = touches[-1].write
             if not outcome.everyday or (write is not None and write.role != judgement.role):
                 decided.registers[place] = register

@@ -1,7 +1,7 @@
 """What one live update costs in the core, without sockets and storage, and a day's backlog."""
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -14,9 +14,12 @@ from benchmarks.results import Result, Scale
 from permissions.model import Principal
 from server.profiles import load_policies
 from sync.bounds import Bounds
+from sync.effects import Change, UpdateRow
 from sync.frame import Frame, Knowledge
 from sync.gate import Limits, judge
+from sync.history import History
 from sync.placement import Gap, check_owners, place_structs
+from sync.registers import Register
 from sync.replay import new_room
 from sync.room import Room
 from sync.update import Update, decode_steps, decode_update, encode_update
@@ -33,7 +36,7 @@ def measure(scale: Scale, folder: Path) -> Sequence[Result]:
     pin(cores()[0])
     results = []
     for kind, field in (("keyed", KEYED_FIELDS[0]), ("text", None)):
-        judged, applied = _live(kind, field, scale.of(4000, least=WARM + 50))
+        judged, applied, told = _live(kind, field, scale.of(4000, least=WARM + 50))
         results += [
             Result(
                 scenario="core",
@@ -48,6 +51,12 @@ def measure(scale: Scale, folder: Path) -> Sequence[Result]:
                 value=applied,
                 unit="µs CPU",
                 target=15,
+            ),
+            Result(
+                scenario="core",
+                what=f"{kind}: tell what it changed, for the history",
+                value=told,
+                unit="µs CPU",
             ),
         ]
     total_ms, longest_ms = _backlog(scale.of(10_000))
@@ -81,11 +90,24 @@ def _author() -> Principal:
     )
 
 
-def _live(kind: str, field: tuple[str, str] | None, count: int) -> tuple[float, float]:
-    """Median µs of (decode … rewrite, the rest) of single updates in a room with other editors."""
+class _TimedHistory(History):
+    """Notes how long the last row's changes took to tell."""
+
+    seconds = 0.0
+
+    def changes_of(self, row: UpdateRow, annotated: Iterable[Register]) -> tuple[Change, ...]:
+        begun = time.perf_counter()
+        changes = super().changes_of(row, annotated)
+        self.seconds = time.perf_counter() - begun
+        return changes
+
+
+def _live(kind: str, field: tuple[str, str] | None, count: int) -> tuple[float, float, float]:
+    """Median µs of (decode … rewrite, apply … hash, history) of single updates, others editing."""
     room, author, edits = _room(), _author(), ClientEdits(5_000_011, field)
     _populate(room, author)
-    before, after = [], []
+    room.history = history = _TimedHistory(room.document, room.books)
+    before, after, told = [], [], []
     clock = time.perf_counter
     knowledge = Knowledge()
     for number in range(count):
@@ -105,8 +127,9 @@ def _live(kind: str, field: tuple[str, str] | None, count: int) -> tuple[float, 
         assert proposal.accepted is not None, "a nurse may write this"
         if number >= WARM:
             before.append(decided - start)
-            after.append((done - decided) - (decided - start))
-    return median(before) * 1e6, median(after) * 1e6
+            after.append((done - decided) - (decided - start) - history.seconds)
+            told.append(history.seconds)
+    return median(before) * 1e6, median(after) * 1e6, median(told) * 1e6
 
 
 def _populate(room: Room, author: Principal) -> None:

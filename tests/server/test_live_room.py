@@ -447,3 +447,27 @@ async def test_a_peer_that_knows_more_than_a_restored_record_starts_afresh() -> 
         assert ahead.closed_with == 4409
         assert SyncStep2 not in kinds(ahead)
         assert SyncStep2 in kinds(level)
+
+
+@pytest.mark.rule("ROOM-6")
+async def test_who_reads_while_a_large_backlog_is_applied_sees_none_or_all_of_it() -> None:
+    async with hosting(HeldStore()) as (host, record_id), host.opened(record_id) as room:
+        nurse = RecordingPeer(person("nurse"), extension=True)
+        await nurse.sync(room)
+        await settled()
+        me = 4242
+        structs = [
+            Struct(
+                me, n, 1, Kind.STRING, "x", (me, n - 1) if n else None, None,
+                None if n else "assessment.notes",
+            )
+            for n in range(4000)
+        ]  # fmt: skip
+
+        before = asyncio.ensure_future(host.view(record_id))
+        await asyncio.sleep(0)
+        await room.inbox.put(Arrived(nurse, encode_update({me: structs}, {}), False, NOW))
+        during = [asyncio.ensure_future(host.view(record_id)) for _ in range(3)]
+        seen = [len((await one).texts["assessment.notes"]) for one in (before, *during)]
+
+        assert seen == [0, 4000, 4000, 4000]

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from sync.frame import Frame
+from sync.placement import STEP
 from sync.structs import Kind
 from sync.update import decode_update
 from tests.support.clinic import BOUNDS
@@ -76,7 +77,9 @@ def test_update_that_changes_nothing_and_is_refused_nothing_leaves_no_row() -> N
 
 
 @pytest.mark.rule("ROOM-6")
-def test_document_does_not_change_while_a_large_update_is_judged() -> None:
+def test_large_update_changes_the_document_only_once_it_is_judged_and_the_version_at_the_end() -> (
+    None
+):
     here = scene("nurse")
     structs = [insertion(ME, n, "x", origin=(ME, n - 1) if n else None) for n in range(3000)]
     room = here.clinic.room
@@ -87,11 +90,15 @@ def test_document_does_not_change_while_a_large_update_is_judged() -> None:
         received_at=at(1), written_at=at(1),
     )  # fmt: skip
 
-    lengths = [len(room.document.text("assessment.notes")) for _ in room.propose(frame)]
+    steps = [
+        (room.version, len(room.document.text("assessment.notes"))) for _ in room.propose(frame)
+    ]
 
-    assert len(lengths) > 5
-    assert set(lengths) == {0}
-    assert len(room.document.text("assessment.notes")) == 3000
+    judging = 3000 // STEP * 2
+    assert len(steps) > judging
+    assert set(steps[:judging]) == {(0, 0)}
+    assert {version for version, _ in steps} == {0}
+    assert (room.version, len(room.document.text("assessment.notes"))) == (1, 3000)
 
 
 @pytest.mark.rule("ROOM-7")
