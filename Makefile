@@ -10,23 +10,26 @@ BIN := $(VENV)/bin
 SYNC := --frozen --inexact
 
 TEST_PACKAGES := $(patsubst %/package-lock.json,%/node_modules/.installed,\
-	$(wildcard tests/*/package-lock.json examples/*/package-lock.json))
+	$(wildcard tests/*/package-lock.json examples/*/package-lock.json web/package-lock.json))
+BUNDLE := server/static/index.html
+WEB_SOURCES := $(shell find web/src web/public -type f -not -path '*/dist/*') \
+	$(wildcard web/*.json web/*.ts web/*.html)
 BENCH_PACKAGES := $(patsubst %/package-lock.json,%/node_modules/.installed,\
 	$(wildcard benchmarks/package-lock.json benchmarks/*/package-lock.json))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format docs bench bench-peers clean
+.PHONY: help setup run test check format docs web bench bench-peers clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.synced ## make .venv with everything from uv.lock
 
-run: $(VENV)/.synced ## start the server with demo data on http://127.0.0.1:8420
+run: $(VENV)/.synced $(BUNDLE) ## start the server with demo data on http://127.0.0.1:8420
 	$(BIN)/fieldchart serve --demo --port $(PORT)
 
-test: $(VENV)/.synced $(TEST_PACKAGES) ## run every test; ARGS="-k name" picks some
+test: $(VENV)/.synced $(TEST_PACKAGES) $(BUNDLE) ## run every test; ARGS="-k name" picks some
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.synced ## formatting, lint, types, layers, documentation
@@ -43,6 +46,8 @@ format: $(VENV)/.synced ## format the code and fix what ruff can fix
 docs: $(VENV)/.synced ## write the settings table and the output of README's tour anew
 	$(BIN)/python -m tests.test_docs
 
+web: $(BUNDLE) ## build the web app that the server serves at /
+
 bench: $(VENV)/.bench ## run the benchmarks
 	$(BIN)/python -m benchmarks
 
@@ -51,6 +56,7 @@ bench-peers: $(VENV)/.bench $(BENCH_PACKAGES) ## the same load on other Yjs serv
 
 clean: ## remove what was installed and cached; data stays
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf server/static web/src/sync/dist
 	rm -rf $(dir $(TEST_PACKAGES) $(BENCH_PACKAGES))
 
 # --inexact, because uv itself may live in the .venv, and so that `make bench` and `make test` do
@@ -70,6 +76,10 @@ $(VENV)/.synced: pyproject.toml uv.lock fieldchart/__init__.py
 $(VENV)/.bench: $(VENV)/.synced
 	@if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then uv=uv; else uv=$(BIN)/uv; fi; \
 	"$$uv" sync $(SYNC) --group bench
+	@touch $@
+
+$(BUNDLE): web/node_modules/.installed $(WEB_SOURCES)
+	cd web && npm run --silent build
 	@touch $@
 
 %/node_modules/.installed: %/package-lock.json

@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-from starlette.routing import BaseRoute, Mount, Route, Router
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp
 
 from server.house import House
@@ -26,11 +24,9 @@ from server.rest import (
 )
 from server.rest.about import about_endpoints
 from server.rest.endpoint import Endpoint, resources_of
+from server.web_app import STATIC, WebApp
 
-__all__ = ["STATIC", "api_endpoints", "build_application"]
-
-STATIC = Path(__file__).parent / "static"
-"""The built web app, where there is one."""
+__all__ = ["api_endpoints", "build_application"]
 
 
 def api_endpoints() -> tuple[Endpoint, ...]:
@@ -57,13 +53,13 @@ def build_application(
     resources = resources_of(house, api_endpoints())
     all_routes: list[BaseRoute] = [*routes]
     all_routes += [Route(resource.path, endpoint=resource) for resource in resources]
-    if STATIC.is_dir():
+    web_app = WebApp(STATIC, not_found(house))
+    if web_app.is_built:
         all_routes = [route for route in all_routes if getattr(route, "path", "") != "/"]
-        all_routes.append(Mount("/", app=StaticFiles(directory=STATIC, html=True)))
     router = Router(
         all_routes,
         redirect_slashes=False,
-        default=not_found(house),
+        default=web_app,
         lifespan=lambda _app: _lifespan(house, lifespans),
     )
     return Outermost(router, house)

@@ -60,7 +60,8 @@ async def read_index(call: Call[None, Empty]) -> Answer:
     """A page that says what runs here."""
     body = (
         f"<p>Fieldchart {html.escape(VERSION)}, a sync server for patient records, "
-        "is running.</p><ul>"
+        "is running. Its web app is not built: run <code>make run</code> in the source tree, or "
+        "install a released package.</p><ul>"
         '<li><a href="/api/docs">The HTTP calls</a> and '
         '<a href="/api/openapi.json">their OpenAPI description</a></li>'
         "<li>Yjs editors connect to <code>/sync/{record_id}</code></li>"

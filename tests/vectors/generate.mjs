@@ -253,6 +253,14 @@ save('messages.json', {
   awareness: framed(1, e => encoding.writeVarUint8Array(e, encodeAwarenessUpdate(awareness, [40, 41, 42]))),
   auth: framed(2, e => auth.writePermissionDenied(e, 'Not signed in – é')),
   query_awareness: framed(3, () => {}),
+  saved: framed(100, e => { encoding.writeVarUint(e, 3); encoding.writeVarUint(e, 300) }),
+  refused: framed(101, e => encoding.writeVarString(e, JSON.stringify({
+    refusal: '9.1',
+    version: 9,
+    fields: [{ field: 'diagnosis.plan', rule: 'role', reason: 'Nurses do not write diagnoses – é', value: null }]
+  }))),
+  journal: framed(102, e => encoding.writeVarString(e, JSON.stringify([[40, 0, 3, 1767225600000, '01JLOGIN', '']]))),
+  notice: framed(103, e => encoding.writeVarString(e, JSON.stringify({ event: 'session_user_joined', user: 'é😀' }))),
   state: hex(Y.encodeStateAsUpdate(doc)),
   state_vector: hex(Y.encodeStateVector(doc))
 })

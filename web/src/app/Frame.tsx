@@ -1,0 +1,189 @@
+/** What is around every screen: where to go, the sync chip, the person. */
+import { Button, Menu, useMantineColorScheme } from '@mantine/core'
+import { type ReactNode, useEffect, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link, useRoute } from 'wouter'
+
+import { isLanguage, LANGUAGES, speak } from '../i18n'
+import { useAsked, useDevice, useListened, useMe, useOverview, useWorkplace } from './context'
+import { newVersion } from './new_version'
+import { SyncChip } from './SyncChip'
+import { initialsOf } from './times'
+
+export function Frame({ children }: { children: ReactNode }): ReactNode {
+  const { t } = useTranslation()
+  const workplace = useWorkplace()
+  const profiles = useAsked(() => workplace.profiles(), [workplace])
+  const mayCreate = profiles.value?.items.some((profile) => profile.may_create) ?? false
+  useHints()
+  return (
+    <>
+      <a className="skip" href="#main">
+        {t('frame.skip')}
+      </a>
+      <header className="frame-head">
+        <span className="brand">Fieldchart</span>
+        <nav aria-label={t('frame.navigation')}>
+          <Place to="/queue">{t('frame.queue')}</Place>
+          {mayCreate && <Place to="/new">{t('frame.newPatient')}</Place>}
+        </nav>
+        <SyncChip />
+        <UserMenu />
+      </header>
+      <Bars />
+      <main id="main" tabIndex={-1}>
+        {children}
+      </main>
+    </>
+  )
+}
+
+function Place({ to, children }: { to: string; children: ReactNode }): ReactNode {
+  const [here] = useRoute(to)
+  return (
+    <Link href={to} className="frame-link" aria-current={here ? 'page' : undefined}>
+      {children}
+    </Link>
+  )
+}
+
+/** The browser's word that the network changed is a hint to try now, and nothing else. */
+function useHints(): void {
+  const workplace = useWorkplace()
+  useEffect(() => {
+    const hint = (): void => {
+      if (document.visibilityState === 'visible') workplace.hurry()
+    }
+    addEventListener('online', hint)
+    document.addEventListener('visibilitychange', hint)
+    return () => {
+      removeEventListener('online', hint)
+      document.removeEventListener('visibilitychange', hint)
+    }
+  }, [workplace])
+}
+
+/** What the whole app has to say: a new version, a log-in that ended, trouble with the storage. */
+function Bars(): ReactNode {
+  const { t } = useTranslation()
+  const device = useDevice()
+  const overview = useOverview()
+  const waiting = useListened(newVersion.changes, () => newVersion.isWaiting)
+  return (
+    <div aria-live="polite">
+      {waiting && (
+        <div className="bar" data-kind="news">
+          <span className="bar-text">{t('frame.newVersion')}</span>
+          <Button size="sm" onClick={() => void newVersion.use()}>
+            {t('frame.useNewVersion')}
+          </Button>
+        </div>
+      )}
+      {overview.signInNeeded && (
+        <div className="bar" data-kind="refused">
+          <span className="bar-text">{t('frame.signInAgain')}</span>
+          <Button
+            size="sm"
+            onClick={() => {
+              device.lock()
+            }}
+          >
+            {t('signIn.enter')}
+          </Button>
+        </div>
+      )}
+      {overview.trouble !== null && (
+        <div className="bar" data-kind="trouble" role="alert">
+          <span className="bar-text">{t(`storage.${overview.trouble.kind}`)}</span>
+        </div>
+      )}
+    </div>
+  )
+}
+
+function UserMenu(): ReactNode {
+  const { t, i18n } = useTranslation()
+  const device = useDevice()
+  const me = useMe()
+  const overview = useOverview()
+  const { colorScheme, setColorScheme } = useMantineColorScheme()
+  const [others, setOthers] = useState<readonly { name: string; count: number }[]>([])
+
+  const readOthers = async (): Promise<void> => {
+    const unsent = await device.unsent()
+    const people = await device.people.all()
+    setOthers(
+      people
+        .filter((person) => person.userId !== me.userId)
+        .map((person) => ({ name: person.name, count: unsent.get(person.userId) ?? 0 })),
+    )
+  }
+  const signOut = (): void => {
+    const { waiting, sending } = overview
+    if (waiting + sending > 0 && !confirm(t('user.signOutUnsent', { count: waiting + sending }))) {
+      return
+    }
+    void device.signOut()
+  }
+  return (
+    <Menu
+      position="bottom-end"
+      withinPortal
+      onOpen={() => void readOthers().catch(() => undefined)}
+    >
+      <Menu.Target>
+        <button type="button" className="chip" aria-label={t('user.menu', { name: me.name })}>
+          <span className="face" aria-hidden>
+            {initialsOf(me.name)}
+          </span>
+        </button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>{me.name}</Menu.Label>
+        <Menu.Item
+          onClick={() => {
+            device.lock()
+          }}
+        >
+          {t('user.lock')}
+        </Menu.Item>
+        <Menu.Item onClick={() => void device.leave()}>{t('user.switch')}</Menu.Item>
+        {others.map((other) => (
+          <Menu.Label key={other.name}>
+            {other.count > 0
+              ? t('user.otherUnsent', { name: other.name, count: other.count })
+              : t('user.otherClean', { name: other.name })}
+          </Menu.Label>
+        ))}
+        <Menu.Divider />
+        <Menu.Label>{t('language')}</Menu.Label>
+        {Object.entries(LANGUAGES).map(([name, label]) => (
+          <Menu.Item
+            key={name}
+            lang={name}
+            aria-current={name === i18n.language}
+            onClick={() => {
+              if (isLanguage(name)) void speak(name)
+            }}
+          >
+            {name === i18n.language ? `✓ ${label}` : label}
+          </Menu.Item>
+        ))}
+        <Menu.Divider />
+        <Menu.Item
+          onClick={() => {
+            setColorScheme(colorScheme === 'dark' ? 'light' : 'dark')
+          }}
+        >
+          {colorScheme === 'dark' ? t('user.light') : t('user.dark')}
+        </Menu.Item>
+        <Menu.Item component={Link} href="/help">
+          {t('user.help')}
+        </Menu.Item>
+        <Menu.Item color="red" onClick={signOut}>
+          {t('user.signOut')}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  )
+}

@@ -1,0 +1,141 @@
+/** How components reach this device, the person at it, and what changes by itself. */
+import type {
+  AtDevice,
+  Device,
+  Listeners,
+  OpenRecord,
+  Overview,
+  Profile,
+  RecordStatus,
+  Workplace,
+} from '@fieldchart/client'
+import {
+  createContext,
+  type ReactNode,
+  use,
+  useCallback,
+  useEffect,
+  useState,
+  useSyncExternalStore,
+} from 'react'
+
+const DeviceContext = createContext<Device | null>(null)
+const AtContext = createContext<AtDevice | null>(null)
+
+export function DeviceProvider({ device, children }: { device: Device; children: ReactNode }): ReactNode {
+  return <DeviceContext value={device}>{children}</DeviceContext>
+}
+
+export function WorkplaceProvider({ at, children }: { at: AtDevice; children: ReactNode }): ReactNode {
+  return <AtContext value={at}>{children}</AtContext>
+}
+
+/** `read()` now and whenever `listeners` tell; `read` must return the same value until then. */
+export function useListened<T>(listeners: Listeners, read: () => T): T {
+  const subscribe = useCallback((listener: () => void) => listeners.add(listener), [listeners])
+  return useSyncExternalStore(subscribe, read)
+}
+
+export function useDevice(): Device {
+  const device = use(DeviceContext)
+  if (device === null) throw new Error('no device above this component')
+  return device
+}
+
+export function useAt(): AtDevice | null {
+  const device = useDevice()
+  return useListened(device.changes, () => device.at)
+}
+
+/** The person at the device; only below the frame. */
+export function useMe(): AtDevice['person'] {
+  return useHere().person
+}
+
+export function useWorkplace(): Workplace {
+  return useHere().workplace
+}
+
+function useHere(): AtDevice {
+  const at = use(AtContext)
+  if (at === null) throw new Error('nobody is signed in above this component')
+  return at
+}
+
+export function useOverview(): Overview {
+  const workplace = useWorkplace()
+  return useListened(workplace.changes, () => workplace.overview)
+}
+
+/** The record, live while the component is mounted; a fresh one when it had to start afresh. */
+export function useRecord(id: string): OpenRecord | null {
+  const workplace = useWorkplace()
+  const [record, setRecord] = useState<OpenRecord | null>(null)
+  useEffect(() => {
+    setRecord(workplace.hold(id))
+    const stop = workplace.replaced.add((replaced) => {
+      if (replaced !== id) return
+      setRecord(workplace.hold(id))
+      workplace.release(id) // the hold of before was carried over
+    })
+    return () => {
+      stop()
+      workplace.release(id)
+    }
+  }, [workplace, id])
+  return record
+}
+
+export function useStatus(record: OpenRecord): RecordStatus {
+  return useListened(record.statusChanges, () => record.status)
+}
+
+/** What was asked for, whether it is fresh from the server, and what went wrong. */
+export interface Asked<T> {
+  readonly value: T | null
+  readonly fresh: boolean
+  readonly error: unknown
+}
+
+/** Ask once, and again when `again` changes. */
+export function useAsked<T>(
+  ask: () => Promise<{ value: T; fresh: boolean }>,
+  again: readonly unknown[],
+): Asked<T> {
+  const [asked, setAsked] = useState<Asked<T>>({ value: null, fresh: false, error: null })
+  useEffect(() => {
+    let wanted = true
+    ask().then(
+      (answer) => {
+        if (wanted) setAsked({ ...answer, error: null })
+      },
+      (error: unknown) => {
+        if (wanted) setAsked((before) => ({ ...before, error }))
+      },
+    )
+    return () => {
+      wanted = false
+    }
+    // The caller says what the question depends on.
+  }, again)
+  return asked
+}
+
+export function useProfile(name: string): Asked<Profile> {
+  const workplace = useWorkplace()
+  return useAsked(() => workplace.profile(name), [workplace, name])
+}
+
+/** The present, told every `everyMs`: for waiting times and ages. */
+export function useNow(everyMs = 30_000): number {
+  const [now, setNow] = useState(() => Date.now())
+  useEffect(() => {
+    const ticking = setInterval(() => {
+      setNow(Date.now())
+    }, everyMs)
+    return () => {
+      clearInterval(ticking)
+    }
+  }, [everyMs])
+  return now
+}

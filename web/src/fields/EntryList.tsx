@@ -1,0 +1,255 @@
+/** The entries of a section, and the form that adds one. An entry is never changed: a correction is a
+ * new one that names the one it replaces. */
+import {
+  type Entry,
+  type EntryFieldForm,
+  type FieldForm,
+  isFilled,
+  type Json,
+  readValue,
+} from '@fieldchart/client'
+import { Button, Group } from '@mantine/core'
+import { type FormEvent, type ReactNode, useId, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+
+import { dayAndTime } from '../app/times'
+import { useEntries, useMayWrite, useOnScreen, usePeople } from '../screens/record/context'
+import { EditorOf } from './editors'
+import { Flag } from './Flag'
+import { shown } from './shown'
+
+export function EntryList({ form }: { form: FieldForm }): ReactNode {
+  const { t } = useTranslation()
+  const entries = useEntries(form.name)
+  const mine = useMayWrite(form)
+  const [adding, setAdding] = useState<{ readonly replaces: Entry | null } | null>(null)
+  const replaced = new Set(entries.map((entry) => entry.replaces).filter(isFilled))
+  return (
+    <div className="entries" data-field={form.name}>
+      {entries.length === 0 ? (
+        <p className="field-value quiet">{t('entry.none')}</p>
+      ) : (
+        <ul>
+          {entries.map((entry) => (
+            <EntryLine
+              key={String(entry.id)}
+              entry={entry}
+              form={form}
+              replaced={replaced.has(entry.id ?? null)}
+              onCorrect={
+                mine
+                  ? () => {
+                      setAdding({ replaces: entry })
+                    }
+                  : null
+              }
+            />
+          ))}
+        </ul>
+      )}
+      {mine && adding === null && (
+        <Button
+          variant="default"
+          onClick={() => {
+            setAdding({ replaces: null })
+          }}
+        >
+          {t('entry.add', { what: form.title })}
+        </Button>
+      )}
+      {adding !== null && (
+        <EntryForm
+          key={String(adding.replaces?.id ?? '')}
+          form={form}
+          replaces={adding.replaces}
+          onDone={() => {
+            setAdding(null)
+          }}
+        />
+      )}
+    </div>
+  )
+}
+
+function EntryLine(props: {
+  entry: Entry
+  form: FieldForm
+  replaced: boolean
+  onCorrect: (() => void) | null
+}): ReactNode {
+  const { t, i18n } = useTranslation()
+  const { entry, form, replaced } = props
+  const by = usePeople().find((one) => one.userId === entry.by)?.name
+  const at = typeof entry.at === 'string' ? dayAndTime(entry.at, i18n.language) : ''
+  return (
+    <li className="entry" data-replaced={replaced}>
+      <dl>
+        {form.entry_fields
+          .filter((field) => isFilled(entry[field.key]))
+          .map((field) => (
+            <div key={field.key}>
+              <dt>{field.title}</dt>
+              <dd>
+                <EntryValue field={field} entry={entry} /> <Flag rules={field.value} value={entry[field.key]} />
+              </dd>
+            </div>
+          ))}
+      </dl>
+      <Group gap="sm" className="entry-foot">
+        <span className="quiet">
+          {by === undefined ? at : t('entry.byAt', { name: by, time: at })}
+          {replaced && ` · ${t('entry.replaced')}`}
+          {isFilled(entry.replaces) && ` · ${t('entry.correction')}`}
+        </span>
+        {props.onCorrect !== null && !replaced && (
+          <Button size="compact-md" variant="subtle" onClick={props.onCorrect}>
+            {t('entry.correct')}
+          </Button>
+        )}
+      </Group>
+    </li>
+  )
+}
+
+function EntryValue({ field, entry }: { field: EntryFieldForm; entry: Entry }): ReactNode {
+  const { t, i18n } = useTranslation()
+  const value = entry[field.key]
+  const { refers_to: section } = field.value
+  const labels = useReferences(section ?? '')
+  if (section !== null) {
+    return <bdi>{labels.find((one) => one.value === value)?.label ?? String(value)}</bdi>
+  }
+  if (typeof value === 'boolean') return t(value ? 'field.yes' : 'field.no')
+  return (
+    <bdi>
+      {shown(field.value, value, i18n.language)}
+      {field.value.unit !== '' && ` ${field.value.unit}`}
+    </bdi>
+  )
+}
+
+/** The entries of another section by the first thing that they say. */
+function useReferences(section: string): readonly { value: string; label: string }[] {
+  const { profile } = useOnScreen()
+  const entries = useEntries(section === '' ? 'record' : section)
+  if (section === '') return []
+  const form = profile.sections.flatMap((one) => one.fields).find((one) => one.name === section)
+  const keys = form?.entry_fields.map((field) => field.key) ?? []
+  return entries.map((entry) => {
+    const key = keys.find((one) => isFilled(entry[one]))
+    return { value: String(entry.id), label: key === undefined ? String(entry.id) : String(entry[key]) }
+  })
+}
+
+function EntryForm(props: {
+  form: FieldForm
+  replaces: Entry | null
+  onDone: () => void
+}): ReactNode {
+  const { t } = useTranslation()
+  const { form, replaces } = props
+  const { record } = useOnScreen()
+  const [texts, setTexts] = useState<Readonly<Record<string, string>>>(() =>
+    Object.fromEntries(
+      form.entry_fields.map((field) => [field.key, textOf(replaces?.[field.key])]),
+    ),
+  )
+  const [mistakes, setMistakes] = useState<Readonly<Record<string, string>>>({})
+
+  const add = (event: FormEvent): void => {
+    event.preventDefault()
+    const entry: Record<string, Json> = {}
+    const wrong: Record<string, string> = {}
+    for (const field of form.entry_fields) {
+      const read = readValue(field.value, texts[field.key] ?? '')
+      if (read.mistake !== null) {
+        wrong[field.key] = t(`mistake.${read.mistake.rule}`, { limit: read.mistake.limit })
+      } else if (isFilled(read.value) && read.value !== undefined) entry[field.key] = read.value
+      else if (field.required) wrong[field.key] = t('mistake.required')
+    }
+    const { at_least_one: oneOf } = form
+    const first = oneOf[0]
+    if (first !== undefined && !oneOf.some((key) => key in entry) && !(first in wrong)) {
+      const titles = form.entry_fields.filter((one) => oneOf.includes(one.key)).map((one) => one.title)
+      wrong[first] = t('mistake.oneOf', { fields: titles.join(', ') })
+    }
+    setMistakes(wrong)
+    if (Object.keys(wrong).length > 0) return
+    if (replaces !== null && replaces.id !== undefined) entry.replaces = replaces.id
+    record.addEntry(form.name, entry)
+    record.presence.show({ typing: null })
+    props.onDone()
+  }
+
+  return (
+    <form className="entry-form" onSubmit={add} noValidate aria-label={t('entry.add', { what: form.title })}>
+      {form.entry_fields.map((field) => (
+        <EntryBox
+          key={field.key}
+          section={form.name}
+          field={field}
+          text={texts[field.key] ?? ''}
+          mistake={mistakes[field.key] ?? null}
+          onText={(text) => {
+            setTexts((before) => ({ ...before, [field.key]: text }))
+          }}
+        />
+      ))}
+      <Group>
+        <Button type="submit">{replaces === null ? t('entry.save') : t('entry.saveCorrection')}</Button>
+        <Button variant="default" onClick={props.onDone}>
+          {t('cancel')}
+        </Button>
+      </Group>
+    </form>
+  )
+}
+
+function EntryBox(props: {
+  section: string
+  field: EntryFieldForm
+  text: string
+  mistake: string | null
+  onText: (text: string) => void
+}): ReactNode {
+  const { field, mistake } = props
+  const { t } = useTranslation()
+  const id = useId()
+  const { record } = useOnScreen()
+  const references = useReferences(field.value.refers_to ?? '')
+  return (
+    <div className="field-row">
+      <label className="field-label" htmlFor={id}>
+        {field.title}
+        {field.required && <span className="quiet"> ({t('field.required')})</span>}
+      </label>
+      <span className="field-box">
+        <EditorOf
+          id={id}
+          rules={field.value}
+          label={field.title}
+          text={props.text}
+          invalid={mistake !== null}
+          describedBy={`${id}-note`}
+          onText={props.onText}
+          onChosen={props.onText}
+          onFocus={() => {
+            record.presence.show({ typing: props.section })
+          }}
+          onLeave={() => {
+            record.presence.show({ typing: null })
+          }}
+          references={references}
+        />
+        {field.value.unit !== '' && <span className="unit">{field.value.unit}</span>}
+      </span>
+      <span className="field-note" id={`${id}-note`} role={mistake === null ? undefined : 'alert'}>
+        {mistake ?? field.help}
+      </span>
+    </div>
+  )
+}
+
+function textOf(value: Json | undefined): string {
+  return value === undefined || value === null ? '' : String(value)
+}

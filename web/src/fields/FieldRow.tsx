@@ -1,0 +1,183 @@
+/** One field: its name, box or value, unit, flag, who is at it, and what changed under my hands. */
+import { type FieldForm, type Mistake, readValue } from '@fieldchart/client'
+import { Button } from '@mantine/core'
+import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+
+import { useListened } from '../app/context'
+import { initialsOf } from '../app/times'
+import { useField, useMayWrite, useOnScreen, usePeople } from '../screens/record/context'
+import { EditorOf } from './editors'
+import { Flag } from './Flag'
+import { editable, shown } from './shown'
+
+export function FieldRow({ form }: { form: FieldForm }): ReactNode {
+  const { t } = useTranslation()
+  const id = useId()
+  const mine = useMayWrite(form)
+  const value = useField(form.name)
+  const flash = useFlash(form.name)
+  return (
+    <div className="field-row" data-field={form.name} data-flash={flash !== null}>
+      {mine ? (
+        <Editable id={id} form={form} />
+      ) : (
+        <>
+          <span className="field-label">{form.title}</span>
+          <ReadOnly form={form} />
+        </>
+      )}
+      <span className="field-side">
+        <Flag rules={form.value} value={value} />
+        <Disputed name={form.name} />
+        {flash !== null && flash !== '' && (
+          <span className="tag" title={t('field.changedBy', { name: flash })}>
+            {initialsOf(flash)}
+          </span>
+        )}
+        <Typing name={form.name} />
+      </span>
+    </div>
+  )
+}
+
+function ReadOnly({ form }: { form: FieldForm }): ReactNode {
+  const { t, i18n } = useTranslation()
+  const value = useField(form.name)
+  const text = shown(form.value, value, i18n.language)
+  if (text === '') return <span className="field-value quiet">{t('field.notRecorded')}</span>
+  return (
+    <span className="field-value">
+      <bdi>{form.value.type === 'boolean' ? t(value === true ? 'field.yes' : 'field.no') : text}</bdi>
+      {form.value.unit !== '' && <span className="unit"> {form.value.unit}</span>}
+    </span>
+  )
+}
+
+/** A draft while the box is in use; written when it is left. A colleague's change never takes it. */
+function Editable({ id, form }: { id: string; form: FieldForm }): ReactNode {
+  const { t } = useTranslation()
+  const { record } = useOnScreen()
+  const value = useField(form.name)
+  const [draft, setDraft] = useState<string | null>(null)
+  const [mistake, setMistake] = useState<Mistake | null>(null)
+  const base = useRef(value)
+  const standing = editable(value)
+  const overtaken = draft !== null && draft !== standing && base.current !== value
+
+  const begin = (): void => {
+    base.current = value
+    record.presence.show({ typing: form.name })
+  }
+  const commit = (text: string): void => {
+    const read = readValue(form.value, text)
+    setMistake(read.mistake)
+    if (read.mistake !== null) return
+    record.set(form.name, read.value)
+    setDraft(null)
+  }
+  const leave = (): void => {
+    record.presence.show({ typing: null })
+    // An untouched box writes nothing, whatever came in meanwhile.
+    if (draft !== null && draft !== standing) commit(draft)
+    else setDraft(null)
+  }
+  return (
+    <>
+      <label className="field-label" htmlFor={id}>
+        {form.title}
+        {form.critical && <span className="visually-hidden"> {t('field.critical')}</span>}
+      </label>
+      <span className="field-box">
+        <EditorOf
+          id={id}
+          rules={form.value}
+          label={form.title}
+          text={draft ?? standing}
+          invalid={mistake !== null}
+          describedBy={`${id}-unit ${id}-note`}
+          onText={setDraft}
+          onChosen={(text) => {
+            setDraft(text)
+            commit(text)
+          }}
+          onFocus={begin}
+          onLeave={leave}
+        />
+        {form.value.unit !== '' && (
+          <span className="unit" id={`${id}-unit`}>
+            {form.value.unit}
+          </span>
+        )}
+      </span>
+      <span className="field-note" id={`${id}-note`} role={mistake === null ? undefined : 'alert'}>
+        {mistake !== null && t(`mistake.${mistake.rule}`, { limit: mistake.limit })}
+        {mistake === null && overtaken && (
+          <>
+            {t('field.overtaken', { value: standing === '' ? t('field.notRecorded') : standing })}{' '}
+            <Button
+              size="compact-sm"
+              variant="default"
+              onMouseDown={(event) => {
+                event.preventDefault() // the box keeps the focus, so leaving it does not write
+              }}
+              onClick={() => {
+                setDraft(null)
+                base.current = value
+              }}
+            >
+              {t('field.takeTheirs')}
+            </Button>
+          </>
+        )}
+        {mistake === null && !overtaken && form.help !== '' && form.help}
+      </span>
+    </>
+  )
+}
+
+function Disputed({ name }: { name: string }): ReactNode {
+  const { t } = useTranslation()
+  const { record } = useOnScreen()
+  const disputed = useListened(record.statusChanges, () => record.status.disputed.includes(name))
+  return disputed ? (
+    <span className="tag" data-level="disputed">
+      ≠ {t('field.disputed')}
+    </span>
+  ) : null
+}
+
+function Typing({ name }: { name: string }): ReactNode {
+  const { t } = useTranslation()
+  const typist = usePeople().find((one) => !one.me && one.typing === name)
+  return typist === undefined ? null : (
+    <span className="typing" role="status">
+      <span aria-hidden>··· </span>
+      {t('field.typing', { name: typist.name })}
+    </span>
+  )
+}
+
+const FLASH_MS = 2_500
+
+/** Who changed the field a moment ago, elsewhere: their name, '' if not known, null if nobody. */
+function useFlash(name: string): string | null {
+  const { record } = useOnScreen()
+  const [flash, setFlash] = useState<string | null>(null)
+  useEffect(() => {
+    let over: ReturnType<typeof setTimeout> | undefined
+    const stop = record.fieldChanges.add((change) => {
+      if (change.field !== name || !change.remote || !record.status.synced) return
+      setFlash(change.client === null ? '' : (record.presence.nameOf(change.client) ?? ''))
+      clearTimeout(over)
+      over = setTimeout(() => {
+        setFlash(null)
+      }, FLASH_MS)
+    })
+    return () => {
+      stop()
+      clearTimeout(over)
+    }
+  }, [record, name])
+  return flash
+}

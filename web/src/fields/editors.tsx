@@ -1,0 +1,179 @@
+/**
+ * The box of a field, by its type. A new kind of box is an entry in EDITORS.
+ *
+ * A box edits text; what the text means is read when it is left (readValue), not while typing.
+ */
+import { isNumeric, type ValueForm } from '@fieldchart/client'
+import { NativeSelect, Textarea, TextInput } from '@mantine/core'
+import type { FocusEvent, KeyboardEvent, ReactNode } from 'react'
+import { useTranslation } from 'react-i18next'
+
+export interface EditorProps {
+  readonly id: string
+  readonly rules: ValueForm
+  readonly text: string
+  readonly invalid: boolean
+  readonly describedBy: string
+  readonly label: string
+  /** Another name than the visible label, inside tables. */
+  readonly onText: (text: string) => void
+  /** It was chosen, not typed: it holds at once. */
+  readonly onChosen: (text: string) => void
+  readonly onFocus: () => void
+  readonly onLeave: () => void
+  readonly references?: readonly { readonly value: string; readonly label: string }[]
+}
+
+type Editor = (props: EditorProps) => ReactNode
+
+const LONG_TEXT_BYTES = 1500
+const ACUITIES = ['6/6', '6/9', '6/12', '6/18', '6/24', '6/36', '6/60', 'CF', 'HM', 'LP', 'NLP']
+
+function shared(props: EditorProps): {
+  id: string
+  error: boolean
+  'aria-describedby': string
+  onFocus: () => void
+  onBlur: (event: FocusEvent) => void
+} {
+  return {
+    id: props.id,
+    error: props.invalid,
+    'aria-describedby': props.describedBy,
+    onFocus: props.onFocus,
+    onBlur: () => {
+      props.onLeave()
+    },
+  }
+}
+
+function onEnter(props: EditorProps) {
+  return (event: KeyboardEvent<HTMLElement>): void => {
+    if (event.key === 'Enter') props.onLeave()
+  }
+}
+
+function Line(props: EditorProps & { inputMode?: 'decimal' | 'numeric' | 'text'; type?: string; list?: string }): ReactNode {
+  return (
+    <TextInput
+      {...shared(props)}
+      type={props.type ?? 'text'}
+      inputMode={props.inputMode ?? 'text'}
+      list={props.list}
+      autoComplete="off"
+      value={props.text}
+      onChange={(event) => {
+        props.onText(event.currentTarget.value)
+      }}
+      onKeyDown={onEnter(props)}
+    />
+  )
+}
+
+/** A numeric keypad; with a sign where values may be negative, which keypads of phones lack. */
+function NumberBox(props: EditorProps): ReactNode {
+  const { minimum, type } = props.rules
+  const signed = minimum !== null && minimum < 0
+  return <Line {...props} inputMode={signed ? 'text' : type === 'integer' ? 'numeric' : 'decimal'} />
+}
+
+function LongText(props: EditorProps): ReactNode {
+  return (
+    <Textarea
+      {...shared(props)}
+      autosize
+      minRows={1}
+      maxRows={8}
+      value={props.text}
+      onChange={(event) => {
+        props.onText(event.currentTarget.value)
+      }}
+    />
+  )
+}
+
+function Choice(props: EditorProps & { data: { value: string; label: string }[] }): ReactNode {
+  const { t } = useTranslation()
+  return (
+    <NativeSelect
+      {...shared(props)}
+      value={props.text}
+      onChange={(event) => {
+        props.onChosen(event.currentTarget.value)
+      }}
+      data={[{ value: '', label: t('field.choose') }, ...props.data]}
+    />
+  )
+}
+
+function YesNo(props: EditorProps): ReactNode {
+  const { t } = useTranslation()
+  return (
+    <Choice
+      {...props}
+      data={[
+        { value: 'true', label: t('field.yes') },
+        { value: 'false', label: t('field.no') },
+      ]}
+    />
+  )
+}
+
+function Acuity(props: EditorProps): ReactNode {
+  return (
+    <>
+      <Line {...props} list={`${props.id}-list`} />
+      <datalist id={`${props.id}-list`}>
+        {ACUITIES.map((acuity) => (
+          <option key={acuity} value={acuity} />
+        ))}
+      </datalist>
+    </>
+  )
+}
+
+const EDITORS: Readonly<Record<string, Editor>> = {
+  choice: (props) => (
+    <Choice
+      {...props}
+      data={Object.entries(props.rules.options).map(([value, label]) => ({ value, label }))}
+    />
+  ),
+  boolean: YesNo,
+  date: (props) => <Line {...props} type="date" />,
+  time: (props) => <Line {...props} type="time" />,
+  datetime: (props) => <Moment {...props} />,
+  visual_acuity: Acuity,
+  reference: (props) => <Choice {...props} data={[...(props.references ?? [])]} />,
+}
+
+/** The browser edits local time without a zone; what is stored is UTC. */
+function Moment(props: EditorProps): ReactNode {
+  const at = new Date(props.text)
+  const local = Number.isNaN(at.getTime())
+    ? ''
+    : new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
+  return (
+    <TextInput
+      {...shared(props)}
+      type="datetime-local"
+      value={local}
+      onChange={(event) => {
+        const { value } = event.currentTarget
+        props.onText(value === '' ? '' : new Date(value).toISOString())
+      }}
+    />
+  )
+}
+
+export function EditorOf(props: EditorProps): ReactNode {
+  const { rules } = props
+  const Known = EDITORS[rules.type]
+  if (Known !== undefined) return <Known {...props} />
+  if (isNumeric(rules)) return <NumberBox {...props} />
+  return rules.max_bytes >= LONG_TEXT_BYTES && rules.type === 'text' ? (
+    <LongText {...props} />
+  ) : (
+    <Line {...props} />
+  )
+}

@@ -1,0 +1,120 @@
+/** One record: banner, steps, forms from the profile, hand-off. */
+import './record.css'
+
+import { type OpenRecord, type Profile, Unreachable } from '@fieldchart/client'
+import { Text } from '@mantine/core'
+import { type ReactNode, useCallback, useEffect, useSyncExternalStore, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+
+import { useMe, useProfile, useRecord, useStatus, useWorkplace } from '../../app/context'
+import { Banner } from './Banner'
+import { RecordBars } from './Bars'
+import { RecordOnScreen } from './context'
+import { HandOff } from './HandOff'
+import { ALL, pageFor, Rail, sectionsOf } from './Rail'
+import { SectionCard } from './SectionCard'
+
+export default function RecordScreen({ id, page }: { id: string; page: string | null }): ReactNode {
+  const record = useRecord(id)
+  const { t } = useTranslation()
+  return record === null ? <p role="status">{t('loading')}</p> : <Opened key={record.doc.clientID} record={record} page={page} />
+}
+
+function Opened({ record, page }: { record: OpenRecord; page: string | null }): ReactNode {
+  const { t } = useTranslation()
+  const workplace = useWorkplace()
+  const status = useStatus(record)
+  const subscribe = useCallback(
+    (listener: () => void) => record.fields.subscribe('record.profile', listener),
+    [record],
+  )
+  const told = useSyncExternalStore(subscribe, () => record.fields.value('record.profile'))
+  const [known, setKnown] = useState('')
+  useEffect(() => {
+    // A record that was made here has no profile from the server yet.
+    workplace.store.head(record.id).then(
+      (head) => {
+        setKnown(head?.profile ?? '')
+      },
+      () => undefined,
+    )
+    void workplace.store.keepHead(record.id, { openedAt: Date.now() }).catch(() => undefined)
+  }, [workplace, record])
+  const name = typeof told === 'string' ? told : known
+  if (name !== '') return <WithProfile record={record} name={name} page={page} />
+  if (status.link.kind === 'ended') {
+    return (
+      <div className="bar" data-kind="trouble" role="alert">
+        <span className="bar-text">{t('record.cannotOpen', { reason: status.link.ended.reason })}</span>
+      </div>
+    )
+  }
+  if (status.link.kind === 'waiting') return <Text role="alert">{t('record.notHere')}</Text>
+  return <p role="status">{t('loading')}</p>
+}
+
+function WithProfile(props: { record: OpenRecord; name: string; page: string | null }): ReactNode {
+  const { t } = useTranslation()
+  const profile = useProfile(props.name)
+  if (profile.value !== null) return <Chart record={props.record} profile={profile.value} page={props.page} />
+  if (profile.error === null) return <p role="status">{t('loading')}</p>
+  return (
+    <div className="bar" data-kind="trouble" role="alert">
+      <span className="bar-text">
+        {profile.error instanceof Unreachable ? t('record.noProfile') : String(profile.error)}
+      </span>
+    </div>
+  )
+}
+
+function Chart(props: { record: OpenRecord; profile: Profile; page: string | null }): ReactNode {
+  const { t } = useTranslation()
+  const { record, profile } = props
+  const me = useMe()
+  const page = pageFor(profile, me.roles, props.page)
+  const step = profile.steps.find((one) => one.id === page)
+  useEffect(() => {
+    record.presence.show({ page })
+  }, [record, page])
+  useEffect(() => {
+    for (const section of profile.sections) record.fields.observe(section.name)
+  }, [record, profile])
+  useSaveKey()
+  return (
+    <RecordOnScreen record={record} profile={profile}>
+      <div className="record">
+        <Banner />
+        <RecordBars />
+        <div className="record-body">
+          <Rail page={page} />
+          <div className="sections">
+            <h2 className="page-title">{page === ALL ? t('record.everything') : step?.title}</h2>
+            {sectionsOf(profile, page).map((section) => (
+              <SectionCard key={section.name} section={section} />
+            ))}
+          </div>
+        </div>
+        <HandOff />
+      </div>
+    </RecordOnScreen>
+  )
+}
+
+/** Ctrl+S writes what is in the box; nothing else needs saving. */
+function useSaveKey(): void {
+  useEffect(() => {
+    const save = (event: KeyboardEvent): void => {
+      if (event.key !== 's' || !(event.ctrlKey || event.metaKey)) return
+      event.preventDefault()
+      const box = document.activeElement
+      if (box instanceof HTMLElement) {
+        box.blur()
+        box.focus()
+      }
+    }
+    addEventListener('keydown', save)
+    return () => {
+      removeEventListener('keydown', save)
+    }
+  }, [])
+}

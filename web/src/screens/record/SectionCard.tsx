@@ -1,0 +1,40 @@
+/** One section of the profile: its fields, entries and narratives, in the order of the examination. */
+import type { SectionForm } from '@fieldchart/client'
+import type { ReactNode } from 'react'
+import { useTranslation } from 'react-i18next'
+
+import { EntryList } from '../../fields/EntryList'
+import { FieldRow } from '../../fields/FieldRow'
+import { Narrative } from '../../fields/Narrative'
+import { useOnScreen } from './context'
+
+export function SectionCard({ section }: { section: SectionForm }): ReactNode {
+  const { t } = useTranslation()
+  const { profile } = useOnScreen()
+  const mine = section.fields.some((field) => field.may_write)
+  const writers = new Set(section.fields.flatMap((field) => field.writers))
+  const roles = [...writers].map((role) => profile.roles[role] ?? role).join(', ')
+  const title = `section-${section.name}`
+  return (
+    <section className="section" aria-labelledby={title}>
+      <header>
+        <h3 id={title}>{section.title}</h3>
+        <span className="quiet">
+          {mine ? t('section.yours') : t('section.theirs', { roles })}
+        </span>
+      </header>
+      {section.help !== '' && <p className="quiet">{section.help}</p>}
+      {section.fields.map((field) => {
+        switch (field.kind) {
+          case 'entry':
+            return <EntryList key={field.name} form={field} />
+          case 'narrative':
+          case 'text':
+            return <Narrative key={field.name} form={field} />
+          default:
+            return <FieldRow key={field.name} form={field} />
+        }
+      })}
+    </section>
+  )
+}

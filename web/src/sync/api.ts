@@ -1,0 +1,197 @@
+/** The HTTP calls of contract.md, 2, typed, with what can go wrong told apart. */
+import type { Json } from './fields'
+import type { Profile, ProfileSummary } from './profile'
+
+export interface PersonRef {
+  readonly id: string
+  readonly username: string
+  readonly name: string
+  readonly role: string
+}
+
+export interface Account {
+  readonly id: string
+  readonly username: string
+  readonly name: string
+  readonly roles: readonly string[]
+}
+
+export interface SignedIn {
+  readonly token: string
+  readonly expires_at: string
+  readonly user: Account
+  readonly login_id?: string
+  readonly seal_key?: string
+}
+
+export interface Listing<T> {
+  readonly items: readonly T[]
+  readonly next: string | null
+}
+
+/** A row of the queue board. Optional parts are those that a server without a workflow does not say. */
+export interface BoardRow {
+  readonly id: string
+  readonly number: string
+  readonly profile: string
+  readonly patient_id: string
+  readonly version: number
+  readonly status: string
+  readonly current_step: string
+  readonly title: string
+  readonly disputed: readonly string[]
+  readonly assigned: readonly string[]
+  readonly created_at: string
+  readonly updated_at: string
+  readonly step_status?: string
+  readonly waiting_since?: string | null
+  readonly priority?: string | null
+  readonly from_step?: string | null
+  readonly birth_date?: string | null
+  readonly sex?: string | null
+}
+
+export interface ProblemField {
+  readonly field: string
+  readonly rule: string
+  readonly reason: string
+}
+
+/** The server answered, and the answer is no. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly status: number
+  readonly title: string
+  readonly detail: string
+  readonly errors: readonly ProblemField[]
+  readonly retryAfterS: number | null
+
+  constructor(status: number, body: ProblemBody, retryAfterS: number | null) {
+    super(`${status} ${body.title ?? ''}`)
+    this.status = status
+    this.title = body.title ?? String(status)
+    this.detail = body.detail ?? ''
+    this.errors = body.errors ?? []
+    this.retryAfterS = retryAfterS
+  }
+}
+
+/** Nobody answered, or not our server. */
+export class Unreachable extends Error {
+  override readonly name = 'Unreachable'
+}
+
+interface ProblemBody {
+  readonly title?: string
+  readonly detail?: string
+  readonly errors?: readonly ProblemField[]
+}
+
+export interface CallOptions {
+  readonly body?: unknown
+  readonly query?: Readonly<Record<string, string | number | undefined>>
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+}
+
+const PATIENCE_MS = 15_000
+
+export class Api {
+  readonly #origin: string
+  readonly #token: () => string | null
+  readonly #onSignedOut: () => void
+
+  constructor(origin: string, token: () => string | null, onSignedOut: () => void = () => undefined) {
+    this.#origin = origin
+    this.#token = token
+    this.#onSignedOut = onSignedOut
+  }
+
+  /** The JSON of the answer. Throws Problem, Unreachable. */
+  async call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+    const answer = await this.fetch(method, path, options)
+    if (answer.status === 204) return undefined as T
+    try {
+      return (await answer.json()) as T
+    } catch (error) {
+      throw new Unreachable('the answer is not from this server', { cause: error })
+    }
+  }
+
+  /** The answer itself, once its status is one of success. */
+  async fetch(method: string, path: string, options: CallOptions = {}): Promise<Response> {
+    const url = new URL(path, this.#origin)
+    for (const [name, value] of Object.entries(options.query ?? {})) {
+      if (value !== undefined && value !== '') url.searchParams.set(name, String(value))
+    }
+    const token = this.#token()
+    let answer: Response
+    try {
+      answer = await fetch(url, {
+        method,
+        // The token is named; the cookie is for other programs, and may be another person's.
+        credentials: 'omit',
+        cache: 'no-store',
+        signal: options.signal ?? AbortSignal.timeout(PATIENCE_MS),
+        headers: {
+          Accept: 'application/json',
+          ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
+          ...(options.body === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...options.headers,
+        },
+        body: options.body === undefined ? null : JSON.stringify(options.body),
+      })
+    } catch (error) {
+      throw new Unreachable('the server cannot be reached', { cause: error })
+    }
+    if (answer.ok) return answer
+    if (answer.status === 401 && token !== null) this.#onSignedOut()
+    throw new Problem(answer.status, await problemBody(answer), retryAfter(answer))
+  }
+
+  signIn(username: string, password: string, device: string): Promise<SignedIn> {
+    return this.call('POST', '/api/login', { body: { username, password, device } })
+  }
+
+  signOut(): Promise<void> {
+    return this.call('POST', '/api/logout')
+  }
+
+  me(): Promise<Account & { readonly login_id: string; readonly seal_key?: string }> {
+    return this.call('GET', '/api/me')
+  }
+
+  profiles(): Promise<Listing<ProfileSummary>> {
+    return this.call('GET', '/api/profiles')
+  }
+
+  profile(name: string): Promise<Profile> {
+    return this.call('GET', `/api/profiles/${encodeURIComponent(name)}`)
+  }
+
+  board(query: CallOptions['query']): Promise<Listing<BoardRow>> {
+    return this.call('GET', '/api/records', { query })
+  }
+
+  createRecord(body: {
+    readonly profile: string
+    readonly id: string
+    readonly patient_id?: string
+    readonly fields?: Readonly<Record<string, Json>>
+  }): Promise<unknown> {
+    return this.call('POST', '/api/records', { body })
+  }
+}
+
+async function problemBody(answer: Response): Promise<ProblemBody> {
+  try {
+    return (await answer.json()) as ProblemBody
+  } catch {
+    return {}
+  }
+}
+
+function retryAfter(answer: Response): number | null {
+  const seconds = Number(answer.headers.get('Retry-After'))
+  return Number.isFinite(seconds) && seconds > 0 ? seconds : null
+}

@@ -1,0 +1,252 @@
+/**
+ * This device: the people who use it, who of them is at it now, and what each left unsent.
+ *
+ * Everybody has a store of their own. Switching locks a person, whose log-in and seal key stay; signing
+ * out wipes both, and what is unsent stays theirs: sealed when it was written, delivered by whoever
+ * connects next.
+ */
+import { Api, Problem, Unreachable, type SignedIn } from './api'
+import type { MakeSocket } from './connection'
+import { Listeners } from './listeners'
+import { People, unlockFor, type Login, type Person } from './people'
+import type { Delivery, Writer } from './record'
+import { bytesOfBase64 } from './seal'
+import { PersonStore } from './store'
+import { ulid } from './ulid'
+import { holdTab, Workplace } from './workplace'
+
+/** `locked`: somebody is here but has to show again who they are; drafts and records stay open. */
+export interface AtDevice {
+  readonly person: Person
+  readonly workplace: Workplace
+  readonly locked: boolean
+}
+
+/** Why somebody could not be let in. */
+export type Denial =
+  | { readonly why: 'wrong' }
+  | { readonly why: 'too_often'; readonly seconds: number | null }
+  /** The server is out of reach, and this device does not know the person. */
+  | { readonly why: 'unknown_offline' }
+  | { readonly why: 'failed'; readonly detail: string }
+
+export interface DeviceOptions {
+  readonly origin: string
+  /** What people call this tablet. */
+  readonly label?: string
+  readonly makeSocket?: MakeSocket
+  readonly onStorageGone?: () => void
+}
+
+export class Device {
+  readonly people: People
+  readonly changes = new Listeners()
+  readonly tab = ulid()
+  readonly #options: DeviceOptions
+  #at: AtDevice | null = null
+
+  private constructor(people: People, options: DeviceOptions) {
+    this.people = people
+    this.#options = options
+    holdTab(this.tab)
+  }
+
+  static async open(options: DeviceOptions): Promise<Device> {
+    const people = await People.open(options.onStorageGone ?? (() => undefined))
+    return new Device(people, options)
+  }
+
+  get at(): AtDevice | null {
+    return this.#at
+  }
+
+  // -- coming and going ---------------------------------------------------------------------------
+
+  /** Let somebody in: by the server, or, while it is out of reach, by what this device knows.
+   * Null when they are in. */
+  async signIn(username: string, password: string): Promise<Denial | null> {
+    const known = (await this.people.all()).find((one) => one.username === username)
+    let signedIn: SignedIn
+    let login: Login
+    try {
+      const api = new Api(this.#options.origin, () => null)
+      signedIn = await api.signIn(username, password, this.#options.label ?? '')
+      login = await loginOf(this.#options.origin, signedIn)
+    } catch (error) {
+      if (error instanceof Unreachable || (error instanceof Problem && error.status >= 500)) {
+        return this.#signInOffline(known, password)
+      }
+      return denialOf(error)
+    }
+    const { user } = signedIn
+    // The earlier log-in of this device is not needed any more, and must not stay open.
+    if (known?.login) void this.#revoke(known.login)
+    const person: Person = {
+      userId: user.id,
+      username: user.username,
+      name: user.name,
+      roles: user.roles,
+      lastUsedAt: Date.now(),
+      login,
+      unlock: await unlockFor(password),
+    }
+    await this.#enter(person)
+    return null
+  }
+
+  async #signInOffline(known: Person | undefined, password: string): Promise<Denial | null> {
+    if (known === undefined) return { why: 'unknown_offline' }
+    const right = await this.people.recognises(known, password)
+    if (right === null) return { why: 'unknown_offline' }
+    if (!right) return { why: 'wrong' }
+    const person = (await this.people.all()).find((one) => one.userId === known.userId) ?? known
+    await this.#enter({ ...person, lastUsedAt: Date.now() })
+    return null
+  }
+
+  /** Go on as somebody whose window was closed or reloaded a moment ago. */
+  async resume(userId: string): Promise<boolean> {
+    const person = (await this.people.all()).find((one) => one.userId === userId)
+    if (person === undefined) return false
+    await this.#enter(person)
+    return true
+  }
+
+  /** Ask for the password before anything else is shown. Nothing is closed. */
+  lock(): void {
+    if (this.#at === null || this.#at.locked) return
+    this.#becomes({ ...this.#at, locked: true })
+  }
+
+  /** Make room for somebody else; the log-in stays on the device. */
+  async leave(): Promise<void> {
+    const at = this.#at
+    this.#becomes(null)
+    if (at !== null) await at.workplace.close()
+  }
+
+  /** The log-in ends, on the server too if it answers; token and seal key are wiped here. */
+  async signOut(): Promise<void> {
+    const at = this.#at
+    if (at === null) return
+    const { login } = at.person
+    await this.leave()
+    await this.people.signOut(at.person)
+    if (login !== null) await this.#revoke(login)
+  }
+
+  async #revoke(login: Login): Promise<void> {
+    try {
+      await new Api(this.#options.origin, () => login.token).signOut()
+    } catch {
+      // Out of reach: the log-in ends by its time; nobody holds its token any more.
+    }
+  }
+
+  async #enter(person: Person): Promise<void> {
+    await this.people.keep(person)
+    const at = this.#at
+    if (at?.person.userId === person.userId) {
+      this.#becomes({ ...at, person, locked: false })
+      at.workplace.signedIn()
+      return
+    }
+    await this.leave()
+    const workplace = await Workplace.open(person.userId, {
+      origin: this.#options.origin,
+      tab: this.tab,
+      writer: () => this.#writer(person.userId),
+      othersFor: (record) => this.#othersFor(person.userId, record),
+      othersWaiting: () => this.#othersWaiting(person.userId),
+      ...(this.#options.makeSocket === undefined ? {} : { makeSocket: this.#options.makeSocket }),
+    })
+    this.#becomes({ person, workplace, locked: false })
+    workplace.start()
+  }
+
+  #writer(userId: string): Writer {
+    const person = this.#at?.person
+    const login = person?.userId === userId ? person.login : null
+    return {
+      userId,
+      loginId: login?.loginId ?? '',
+      token: login?.token ?? null,
+      sealKey: login?.sealKey ? bytesOfBase64(login.sealKey) : null,
+    }
+  }
+
+  #becomes(at: AtDevice | null): void {
+    this.#at = at
+    this.changes.tell()
+  }
+
+  // -- what others left ---------------------------------------------------------------------------
+
+  /** How many unsent edits each person has on this device. */
+  async unsent(): Promise<ReadonlyMap<string, number>> {
+    const counts = new Map<string, number>()
+    for (const person of await this.people.all()) {
+      counts.set(person.userId, (await this.#outboxOf(person.userId)).length)
+    }
+    return counts
+  }
+
+  async #othersFor(userId: string, record: string): Promise<readonly Delivery[]> {
+    const deliveries: Delivery[] = []
+    for (const person of await this.people.all()) {
+      if (person.userId === userId) continue
+      const items = await this.#outboxOf(person.userId, record)
+      if (items.length === 0) continue
+      deliveries.push({
+        items,
+        settle: (orders) =>
+          this.#inStoreOf(person.userId, (store) => store.settle(record, orders)),
+      })
+    }
+    return deliveries
+  }
+
+  async #othersWaiting(userId: string): Promise<readonly string[]> {
+    const records = new Set<string>()
+    for (const person of await this.people.all()) {
+      if (person.userId === userId) continue
+      for (const item of await this.#outboxOf(person.userId)) {
+        if (item.seal !== '') records.add(item.record)
+      }
+    }
+    return [...records]
+  }
+
+  #outboxOf(userId: string, record?: string): ReturnType<PersonStore['outbox']> {
+    return this.#inStoreOf(userId, (store) => store.outbox(record))
+  }
+
+  async #inStoreOf<T>(userId: string, work: (store: PersonStore) => Promise<T>): Promise<T> {
+    if (this.#at?.person.userId === userId) return work(this.#at.workplace.store)
+    const store = await PersonStore.open(userId, this.tab)
+    try {
+      return await work(store)
+    } finally {
+      store.close()
+    }
+  }
+}
+
+async function loginOf(origin: string, signedIn: SignedIn): Promise<Login> {
+  const { token, expires_at: expiresAt } = signedIn
+  let { login_id: loginId, seal_key: sealKey } = signedIn
+  if (loginId === undefined) {
+    const me = await new Api(origin, () => token).me()
+    loginId = me.login_id
+    sealKey ??= me.seal_key
+  }
+  return { token, loginId, sealKey: sealKey ?? '', expiresAt }
+}
+
+function denialOf(error: unknown): Denial {
+  if (error instanceof Problem && error.status === 401) return { why: 'wrong' }
+  if (error instanceof Problem && error.status === 429) {
+    return { why: 'too_often', seconds: error.retryAfterS }
+  }
+  return { why: 'failed', detail: error instanceof Problem ? error.detail : String(error) }
+}

@@ -1,0 +1,24 @@
+/** A set of listeners; a listener that throws does not keep the others from hearing. */
+export class Listeners<Event = void> {
+  readonly #all = new Set<(event: Event) => void>()
+
+  /** Returns how to stop listening. */
+  add(listener: (event: Event) => void): () => void {
+    this.#all.add(listener)
+    return () => {
+      this.#all.delete(listener)
+    }
+  }
+
+  tell(event: Event): void {
+    for (const listener of [...this.#all]) {
+      try {
+        listener(event)
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
+  }
+}

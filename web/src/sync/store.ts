@@ -1,0 +1,311 @@
+/**
+ * What one person has on this device: an IndexedDB database of their own.
+ *
+ * `outbox` holds every edit as the single update it was, until the server says that it is on its disk;
+ * `states` the records as last seen; `asides` unsent edits of a record that had to start afresh.
+ */
+import * as Y from 'yjs'
+
+import { asked, openDatabase, StorageTrouble, transact, troubleOf } from './database'
+import { Listeners } from './listeners'
+import type { RefusedField } from './wire'
+
+/** One edit that the server has not acknowledged. `order` is its place, given by the store. */
+export interface OutboxItem {
+  readonly order: number
+  readonly record: string
+  readonly update: Uint8Array
+  readonly client: number
+  readonly fromClock: number
+  readonly toClock: number
+  readonly writtenAt: number
+  readonly loginId: string
+  readonly seal: string
+  /** The window that wrote it: only a window that is gone has its edits sent by another. */
+  readonly tab: string
+}
+
+export interface StoredState {
+  readonly record: string
+  readonly update: Uint8Array
+  readonly tab: string
+}
+
+/** What lists show of a record without opening it. Times are milliseconds since 1970. */
+export interface RecordHead {
+  readonly record: string
+  readonly profile: string
+  readonly title: string
+  readonly number: string
+  readonly openedAt: number
+  readonly savedAt: number | null
+  readonly version: number | null
+  /** Made on this device and not yet known to the server. */
+  readonly unborn: boolean
+  readonly patientId: string | null
+}
+
+export interface KeptRefusal {
+  readonly id: string
+  readonly record: string
+  readonly at: number
+  readonly version: number
+  readonly fields: readonly RefusedField[]
+}
+
+/** Edits that can no longer be sent, kept whole so that their author can take them out. */
+export interface Aside {
+  readonly id: string
+  readonly record: string
+  readonly at: number
+  readonly code: number
+  readonly reason: string
+  readonly state: Uint8Array
+  readonly updates: readonly Uint8Array[]
+}
+
+const VERSION = 1
+const SCHEMA = ['outbox', 'states', 'heads', 'refusals', 'asides', 'cache'] as const
+
+export function nameOfStore(userId: string): string {
+  return `fieldchart-person-${userId}`
+}
+
+/** All methods throw StorageTrouble; each trouble is also told to `troubles`. */
+export class PersonStore {
+  readonly troubles = new Listeners<StorageTrouble>()
+  readonly changes = new Listeners<string>()
+  readonly #database: IDBDatabase
+  readonly #tab: string
+  #closed = false
+
+  private constructor(database: IDBDatabase, tab: string) {
+    this.#database = database
+    this.#tab = tab
+  }
+
+  static async open(userId: string, tab: string): Promise<PersonStore> {
+    let store: PersonStore | null = null
+    const database = await openDatabase(nameOfStore(userId), VERSION, upgrade, () => {
+      if (store !== null && !store.#closed) store.troubles.tell(new StorageTrouble('closed'))
+    })
+    store = new PersonStore(database, tab)
+    return store
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#database.close()
+  }
+
+  // -- the outbox ---------------------------------------------------------------------------------
+
+  /** The item as stored; on disk when this resolves. */
+  async append(item: Omit<OutboxItem, 'order' | 'tab'>): Promise<OutboxItem> {
+    const whole = { ...item, tab: this.#tab }
+    const order = await this.#write(['outbox'], (in_) =>
+      asked(in_.objectStore('outbox').add(whole)),
+    )
+    this.changes.tell(item.record)
+    return { ...whole, order: Number(order) }
+  }
+
+  /** Everything unsent, or that of one record, in the order of writing. */
+  async outbox(record?: string): Promise<OutboxItem[]> {
+    return this.#read(['outbox'], (in_) => {
+      const items = in_.objectStore('outbox')
+      const found = record === undefined ? items.getAll() : items.index('record').getAll(record)
+      return asked(found as IDBRequest<OutboxItem[]>)
+    })
+  }
+
+  /** How many edits of each record wait. */
+  async waiting(): Promise<Map<string, number>> {
+    const counts = new Map<string, number>()
+    for (const item of await this.outbox()) {
+      counts.set(item.record, (counts.get(item.record) ?? 0) + 1)
+    }
+    return counts
+  }
+
+  /** Forget edits that the server has on its disk. */
+  async settle(record: string, orders: readonly number[]): Promise<void> {
+    if (orders.length === 0) return
+    await this.#write(['outbox'], async (in_) => {
+      const items = in_.objectStore('outbox')
+      await Promise.all(orders.map((order) => asked(items.delete(order))))
+    })
+    this.changes.tell(record)
+  }
+
+  // -- records ------------------------------------------------------------------------------------
+
+  async state(record: string): Promise<StoredState | null> {
+    return (await this.#get<StoredState>('states', record)) ?? null
+  }
+
+  /** Keep what a record looks like. Another window's state is merged, never replaced. */
+  async keepState(record: string, update: Uint8Array): Promise<void> {
+    await this.#write(['states'], async (in_) => {
+      const states = in_.objectStore('states')
+      const before = (await asked(states.get(record))) as StoredState | undefined
+      const merged =
+        before === undefined || before.tab === this.#tab
+          ? update
+          : Y.mergeUpdates([before.update, update])
+      await asked(states.put({ record, update: merged, tab: this.#tab } satisfies StoredState))
+    })
+  }
+
+  async records(): Promise<string[]> {
+    return this.#read(['states'], (in_) =>
+      asked(in_.objectStore('states').getAllKeys() as IDBRequest<string[]>),
+    )
+  }
+
+  async heads(): Promise<RecordHead[]> {
+    return this.#read(['heads'], (in_) =>
+      asked(in_.objectStore('heads').getAll() as IDBRequest<RecordHead[]>),
+    )
+  }
+
+  async head(record: string): Promise<RecordHead | null> {
+    return (await this.#get<RecordHead>('heads', record)) ?? null
+  }
+
+  async keepHead(record: string, change: Partial<RecordHead>): Promise<void> {
+    await this.#write(['heads'], async (in_) => {
+      const heads = in_.objectStore('heads')
+      const before = (await asked(heads.get(record))) as RecordHead | undefined
+      const head: RecordHead = { ...emptyHead(record), ...before, ...change }
+      await asked(heads.put(head))
+    })
+    this.changes.tell(record)
+  }
+
+  /** Take a record's state and unsent edits out of use, and keep them; one transaction. */
+  async setAside(aside: Aside): Promise<void> {
+    await this.#write(['outbox', 'states', 'asides'], async (in_) => {
+      await asked(in_.objectStore('asides').put(aside))
+      await asked(in_.objectStore('states').delete(aside.record))
+      const outbox = in_.objectStore('outbox')
+      const orders = await asked(outbox.index('record').getAllKeys(aside.record))
+      await Promise.all(orders.map((order) => asked(outbox.delete(order))))
+    })
+    this.changes.tell(aside.record)
+  }
+
+  async asides(): Promise<Aside[]> {
+    return this.#read(['asides'], (in_) =>
+      asked(in_.objectStore('asides').getAll() as IDBRequest<Aside[]>),
+    )
+  }
+
+  async forgetAside(aside: Aside): Promise<void> {
+    await this.#write(['asides'], (in_) => asked(in_.objectStore('asides').delete(aside.id)))
+    this.changes.tell(aside.record)
+  }
+
+  // -- refusals -----------------------------------------------------------------------------------
+
+  async refusals(record?: string): Promise<KeptRefusal[]> {
+    return this.#read(['refusals'], (in_) => {
+      const kept = in_.objectStore('refusals')
+      const found = record === undefined ? kept.getAll() : kept.index('record').getAll(record)
+      return asked(found as IDBRequest<KeptRefusal[]>)
+    })
+  }
+
+  async keepRefusal(refusal: KeptRefusal): Promise<void> {
+    await this.#write(['refusals'], (in_) => asked(in_.objectStore('refusals').put(refusal)))
+    this.changes.tell(refusal.record)
+  }
+
+  async forgetRefusal(refusal: KeptRefusal): Promise<void> {
+    await this.#write(['refusals'], (in_) =>
+      asked(in_.objectStore('refusals').delete(refusal.id)),
+    )
+    this.changes.tell(refusal.record)
+  }
+
+  // -- answers of the server, for when it cannot be asked ------------------------------------------
+
+  async cached<T>(key: string): Promise<T | null> {
+    const row = await this.#get<{ key: string; value: T }>('cache', key)
+    return row?.value ?? null
+  }
+
+  async cache(key: string, value: unknown): Promise<void> {
+    await this.#write(['cache'], (in_) => asked(in_.objectStore('cache').put({ key, value })))
+  }
+
+  // -----------------------------------------------------------------------------------------------
+
+  async #get<T>(store: string, key: string): Promise<T | undefined> {
+    return this.#read([store], (in_) =>
+      asked(in_.objectStore(store).get(key) as IDBRequest<T | undefined>),
+    )
+  }
+
+  async #read<T>(stores: string[], work: (in_: IDBTransaction) => Promise<T>): Promise<T> {
+    return this.#run(stores, 'readonly', work)
+  }
+
+  async #write<T>(stores: string[], work: (in_: IDBTransaction) => Promise<T>): Promise<T> {
+    return this.#run(stores, 'readwrite', work)
+  }
+
+  async #run<T>(
+    stores: string[],
+    mode: IDBTransactionMode,
+    work: (in_: IDBTransaction) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await transact(this.#database, stores, mode, work)
+    } catch (error) {
+      const trouble = troubleOf(error)
+      if (!this.#closed) this.troubles.tell(trouble)
+      throw trouble
+    }
+  }
+}
+
+function emptyHead(record: string): RecordHead {
+  return {
+    record,
+    profile: '',
+    title: '',
+    number: '',
+    openedAt: 0,
+    savedAt: null,
+    version: null,
+    unborn: false,
+    patientId: null,
+  }
+}
+
+function upgrade(database: IDBDatabase): void {
+  for (const name of SCHEMA) {
+    if (database.objectStoreNames.contains(name)) continue
+    switch (name) {
+      case 'outbox':
+        database
+          .createObjectStore(name, { keyPath: 'order', autoIncrement: true })
+          .createIndex('record', 'record')
+        break
+      case 'refusals':
+        database.createObjectStore(name, { keyPath: 'id' }).createIndex('record', 'record')
+        break
+      case 'states':
+      case 'heads':
+        database.createObjectStore(name, { keyPath: 'record' })
+        break
+      case 'asides':
+        database.createObjectStore(name, { keyPath: 'id' })
+        break
+      case 'cache':
+        database.createObjectStore(name, { keyPath: 'key' })
+        break
+    }
+  }
+}

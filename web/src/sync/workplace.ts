@@ -1,0 +1,462 @@
+/**
+ * What one signed-in person works with on this device: records, what waits to be sent, cached answers.
+ *
+ * Records with unsent work are delivered in the background whether they are on screen or not, and those
+ * of today's queue are fetched before the network goes.
+ */
+import { Api, type BoardRow, type CallOptions, type Listing, Problem, Unreachable } from './api'
+import { browserSocket, type MakeSocket } from './connection'
+import { StorageTrouble, troubleOf } from './database'
+import type { Json } from './fields'
+import { Listeners } from './listeners'
+import type { Profile, ProfileSummary } from './profile'
+import { honestyOf, OpenRecord, type Delivery, type Writer } from './record'
+import { PersonStore, type Aside, type KeptRefusal, type RecordHead } from './store'
+import { ulid } from './ulid'
+
+/** One line of the sync chip's list. */
+export interface Standing {
+  readonly head: RecordHead
+  readonly waiting: number
+  readonly sending: number
+  readonly refusals: number
+  readonly conflicts: number
+  readonly open: OpenRecord | null
+}
+
+export interface Overview {
+  readonly standings: readonly Standing[]
+  readonly waiting: number
+  readonly sending: number
+  readonly refused: number
+  readonly conflicts: number
+  readonly asides: readonly Aside[]
+  readonly trouble: StorageTrouble | null
+  /** Whether the server answered the last time that anything was asked of it. */
+  readonly reached: boolean
+  /** Since when it does not answer. */
+  readonly offlineSince: number | null
+  readonly savedAt: number | null
+  /** The log-in has ended: nothing leaves until this person signs in again. */
+  readonly signInNeeded: boolean
+}
+
+export interface Place {
+  readonly origin: string
+  readonly tab: string
+  readonly writer: () => Writer
+  /** Stores of other people on this device with sealed work for a record. */
+  readonly othersFor: (record: string) => Promise<readonly Delivery[]>
+  /** Records for which others left sealed work. */
+  readonly othersWaiting: () => Promise<readonly string[]>
+  readonly makeSocket?: MakeSocket
+}
+
+interface Held {
+  readonly record: OpenRecord
+  users: number
+  stop: () => void
+}
+
+const ROUND_MS = 10_000
+const AT_ONCE = 2
+const FETCH_PATIENCE_MS = 15_000
+
+export class Workplace {
+  readonly api: Api
+  readonly store: PersonStore
+  readonly changes = new Listeners()
+  /** A record was replaced by a fresh one under the same id. */
+  readonly replaced = new Listeners<string>()
+  readonly #place: Place
+  readonly #held = new Map<string, Held>()
+  #overview: Overview
+  #rounds: ReturnType<typeof setInterval> | undefined
+  #busy = false
+  #closed = false
+  #signInNeeded = false
+  #reading = false
+  #readAgain = false
+
+  private constructor(place: Place, store: PersonStore) {
+    this.#place = place
+    this.store = store
+    this.api = new Api(
+      place.origin,
+      () => place.writer().token,
+      () => {
+        this.#needSignIn()
+      },
+    )
+    this.#overview = {
+      standings: [],
+      waiting: 0,
+      sending: 0,
+      refused: 0,
+      conflicts: 0,
+      asides: [],
+      trouble: null,
+      reached: true,
+      offlineSince: null,
+      savedAt: null,
+      signInNeeded: false,
+    }
+    store.changes.add(() => {
+      void this.#read()
+    })
+    store.troubles.add((trouble) => {
+      this.#becomes({ trouble })
+    })
+  }
+
+  static async open(userId: string, place: Place): Promise<Workplace> {
+    const store = await PersonStore.open(userId, place.tab)
+    const workplace = new Workplace(place, store)
+    await workplace.#read()
+    return workplace
+  }
+
+  get overview(): Overview {
+    return this.#overview
+  }
+
+  /** Deliver in the background from now on. */
+  start(): void {
+    this.#rounds ??= setInterval(() => {
+      void this.deliver()
+    }, ROUND_MS)
+    void this.deliver()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#rounds)
+    const records = [...this.#held.values()].map((held) => {
+      held.stop()
+      return held.record.close()
+    })
+    this.#held.clear()
+    await Promise.allSettled(records)
+    this.store.close()
+  }
+
+  // -- records ------------------------------------------------------------------------------------
+
+  /** The record, live in this window until as often released. */
+  hold(id: string): OpenRecord {
+    const held = this.#held.get(id)
+    if (held !== undefined) {
+      held.users++
+      return held.record
+    }
+    const record = new OpenRecord(id, {
+      store: this.store,
+      writer: this.#place.writer,
+      url: `${this.#place.origin.replace(/^http/, 'ws')}/sync/${encodeURIComponent(id)}`,
+      makeSocket: this.#place.makeSocket ?? browserSocket,
+      liveTabs: () => liveTabs(this.#place.tab),
+      deliveries: () => this.#place.othersFor(id),
+    })
+    const made: Held = { record, users: 1, stop: () => undefined }
+    made.stop = record.statusChanges.add(() => {
+      this.#statusChanged(id, made)
+    })
+    this.#held.set(id, made)
+    void this.#connect(record)
+    return record
+  }
+
+  release(id: string): void {
+    const held = this.#held.get(id)
+    if (held === undefined || --held.users > 0) return
+    held.stop()
+    this.#held.delete(id)
+    void held.record.close().then(() => this.#read())
+  }
+
+  /** A new record, made on this device; the server hears of it when it can. */
+  async create(
+    profile: string,
+    fields: Readonly<Record<string, Json>>,
+    patientId: string | null,
+  ): Promise<string> {
+    const id = ulid()
+    await this.store.keepHead(id, { profile, unborn: true, openedAt: Date.now(), patientId })
+    const record = this.hold(id)
+    await record.loading
+    record.setAll(fields)
+    this.release(id)
+    void this.deliver()
+    return id
+  }
+
+  async #connect(record: OpenRecord): Promise<void> {
+    try {
+      if (await this.#bear(record.id)) record.connect()
+    } catch (error) {
+      if (error instanceof StorageTrouble) record.connect()
+    }
+  }
+
+  /** Whether the server knows the record, after telling it of one that was made here. */
+  async #bear(id: string): Promise<boolean> {
+    const head = await this.store.head(id)
+    if (head === null || !head.unborn) return true
+    try {
+      await this.#asked(
+        this.api.createRecord({
+          profile: head.profile,
+          id,
+          ...(head.patientId === null ? {} : { patient_id: head.patientId }),
+        }),
+      )
+    } catch (error) {
+      // 409: an earlier try of ours got through and its answer was lost.
+      if (!(error instanceof Problem && error.status === 409)) return false
+    }
+    await this.store.keepHead(id, { unborn: false })
+    return true
+  }
+
+  #statusChanged(id: string, held: Held): void {
+    const { link } = held.record.status
+    if (link.kind === 'open') this.#reached(true)
+    else if (link.kind === 'waiting') this.#reached(false, link.since)
+    else if (link.kind === 'ended' && link.ended.band === 'sign_in') this.#needSignIn()
+    else if (link.kind === 'ended' && link.ended.band === 'afresh') void this.#replace(id, held)
+    void this.#read()
+  }
+
+  async #replace(id: string, held: Held): Promise<void> {
+    if (this.#held.get(id) !== held || held.record.status.onDevice > 0) return
+    held.stop()
+    this.#held.delete(id)
+    const { users } = held
+    const fresh = this.hold(id)
+    const again = this.#held.get(id)
+    if (again?.record === fresh) again.users = users
+    this.replaced.tell(id)
+    held.record.presence.destroy()
+  }
+
+  // -- delivering and fetching ----------------------------------------------------------------------
+
+  /** The network may be back: everybody tries now. A hint, never a truth. */
+  hurry(): void {
+    for (const { record } of this.#held.values()) record.hurry()
+    void this.deliver()
+  }
+
+  /** Send what waits of records that are not on screen. Single-flight. */
+  async deliver(): Promise<void> {
+    if (this.#busy || this.#closed || this.#signInNeeded) return
+    this.#busy = true
+    try {
+      const waiting = [...(await this.store.waiting()).keys()]
+      const unborn = (await this.store.heads()).filter((head) => head.unborn)
+      const others = await this.#place.othersWaiting()
+      const due = new Set([...unborn.map((head) => head.record), ...waiting, ...others])
+      for (const [id, held] of this.#held) {
+        if (held.record.status.link.kind !== 'idle') due.delete(id)
+        else void this.#connect(held.record)
+      }
+      await inTurn([...due], (id) => this.#visit(id, (status) => status.toDeliver === 0))
+    } catch (error) {
+      this.#becomes({ trouble: troubleOf(error) })
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  /** Have these records on this device; those of today's queue, so that they open offline. */
+  async fetch(ids: readonly string[]): Promise<void> {
+    const here = new Set(await this.store.records())
+    const missing = ids.filter((id) => !here.has(id) && !this.#held.has(id))
+    await inTurn(missing, (id) => this.#visit(id, () => true))
+  }
+
+  /** Hold a record until it is synced and `done`, or until it fails. */
+  async #visit(
+    id: string,
+    done: (status: OpenRecord['status']) => boolean,
+  ): Promise<void> {
+    if (this.#closed) return
+    const record = this.hold(id)
+    try {
+      await new Promise<void>((resolve) => {
+        const patience = setTimeout(resolve, FETCH_PATIENCE_MS)
+        const look = (): void => {
+          const { status } = record
+          const ended = status.link.kind === 'ended' || status.link.kind === 'waiting'
+          if (!ended && !(status.synced && done(status))) return
+          clearTimeout(patience)
+          stop()
+          resolve()
+        }
+        const stop = record.statusChanges.add(look)
+        look()
+      })
+    } finally {
+      this.release(id)
+    }
+  }
+
+  // -- answers, or what was last answered -----------------------------------------------------------
+
+  /** The answer, and where it comes from; the cached one only when the server does not answer. */
+  async answer<T>(key: string, ask: () => Promise<T>): Promise<{ value: T; fresh: boolean }> {
+    try {
+      const value = await this.#asked(ask())
+      await this.store.cache(key, value).catch(() => undefined) // told by `troubles`
+      return { value, fresh: true }
+    } catch (error) {
+      if (error instanceof Problem && error.status !== 401 && error.status < 500) throw error
+      const value = await this.store.cached<T>(key)
+      if (value === null) throw error
+      return { value, fresh: false }
+    }
+  }
+
+  profiles(): Promise<{ value: Listing<ProfileSummary>; fresh: boolean }> {
+    return this.answer('profiles', () => this.api.profiles())
+  }
+
+  profile(name: string): Promise<{ value: Profile; fresh: boolean }> {
+    return this.answer(`profile ${name}`, () => this.api.profile(name))
+  }
+
+  board(query: CallOptions['query']): Promise<{ value: Listing<BoardRow>; fresh: boolean }> {
+    return this.answer(`board ${JSON.stringify(query)}`, () => this.api.board(query))
+  }
+
+  async #asked<T>(answer: Promise<T>): Promise<T> {
+    try {
+      const value = await answer
+      this.#reached(true)
+      return value
+    } catch (error) {
+      this.#reached(!(error instanceof Unreachable))
+      throw error
+    }
+  }
+
+  // -- the overview ---------------------------------------------------------------------------------
+
+  async forgetRefusal(refusal: KeptRefusal): Promise<void> {
+    const held = this.#held.get(refusal.record)
+    if (held === undefined) await this.store.forgetRefusal(refusal)
+    else await held.record.forgetRefusal(refusal)
+  }
+
+  /** Signed in again: everything goes on. */
+  signedIn(): void {
+    this.#signInNeeded = false
+    this.#becomes({ signInNeeded: false })
+    for (const { record } of this.#held.values()) record.connect()
+    void this.deliver()
+  }
+
+  #needSignIn(): void {
+    this.#signInNeeded = true
+    this.#becomes({ signInNeeded: true })
+  }
+
+  #reached(reached: boolean, since: number = Date.now()): void {
+    const before = this.#overview
+    if (reached && !before.reached) void Promise.resolve().then(() => this.deliver())
+    if (reached) this.#becomes({ reached, offlineSince: null })
+    else if (before.offlineSince === null) this.#becomes({ reached, offlineSince: since })
+  }
+
+  /** Counts from the store and from what is open; one reading at a time. */
+  async #read(): Promise<void> {
+    if (this.#reading) {
+      this.#readAgain = true
+      return
+    }
+    this.#reading = true
+    try {
+      do {
+        this.#readAgain = false
+        if (this.#closed) return
+        this.#becomes(await this.#counted())
+      } while (this.#readAgain as boolean)
+    } catch (error) {
+      if (!this.#closed) this.#becomes({ trouble: troubleOf(error) })
+    } finally {
+      this.#reading = false
+    }
+  }
+
+  async #counted(): Promise<Partial<Overview>> {
+    const [heads, waiting, refusals, asides] = await Promise.all([
+      this.store.heads(),
+      this.store.waiting(),
+      this.store.refusals(),
+      this.store.asides(),
+    ])
+    const standings = heads.map((head): Standing => {
+      const open = this.#held.get(head.record)?.record ?? null
+      const stored = waiting.get(head.record) ?? 0
+      const sending = open?.status.sending ?? 0
+      return {
+        head,
+        waiting: Math.max(0, Math.max(stored, (open?.status.onDevice ?? 0) + sending) - sending),
+        sending,
+        refusals: refusals.filter((one) => one.record === head.record).length,
+        conflicts: open?.status.disputed.length ?? 0,
+        open,
+      }
+    })
+    const troubles = standings.flatMap(({ open }) =>
+      open !== null && honestyOf(open.status) === 'trouble' ? [open.status.trouble] : [],
+    )
+    const total = (of: (one: Standing) => number): number =>
+      standings.reduce((sum, one) => sum + of(one), 0)
+    const saved = standings.map((one) => one.open?.status.savedAt ?? one.head.savedAt ?? 0)
+    return {
+      standings,
+      waiting: total((one) => one.waiting),
+      sending: total((one) => one.sending),
+      refused: refusals.length,
+      conflicts: total((one) => one.conflicts),
+      asides,
+      trouble: troubles.find((trouble) => trouble !== null) ?? null,
+      savedAt: Math.max(0, ...saved) || null,
+    }
+  }
+
+  #becomes(change: Partial<Overview>): void {
+    this.#overview = { ...this.#overview, ...change }
+    this.changes.tell()
+  }
+}
+
+/** At most a few at once, in their order. */
+async function inTurn(ids: readonly string[], visit: (id: string) => Promise<void>): Promise<void> {
+  const left = [...ids]
+  const worker = async (): Promise<void> => {
+    for (let id = left.shift(); id !== undefined; id = left.shift()) await visit(id)
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+}
+
+// -- windows ----------------------------------------------------------------------------------------
+
+const TAB_LOCK = 'fieldchart-tab-'
+
+/** Hold this window's name for as long as it lives. */
+export function holdTab(tab: string): void {
+  if (!('locks' in navigator)) return
+  void navigator.locks.request(TAB_LOCK + tab, () => new Promise(() => undefined))
+}
+
+/** The other windows that live. Without the Locks API (plain HTTP) none is known to; then edits may be
+ * sent twice, which changes nothing. */
+async function liveTabs(own: string): Promise<ReadonlySet<string>> {
+  if (typeof navigator === 'undefined' || !('locks' in navigator)) return new Set()
+  const { held } = await navigator.locks.query()
+  const names = (held ?? []).map((lock) => lock.name ?? '')
+  const tabs = names.filter((name) => name.startsWith(TAB_LOCK)).map((name) => name.slice(TAB_LOCK.length))
+  return new Set(tabs.filter((tab) => tab !== own))
+}
