@@ -1,7 +1,7 @@
 """The built web app at `/`: its files, and its page for every address that is a screen of it.
 
 The files are those that were there when the server started. What has a hash in its name never
-changes and is cached for ever; all else is asked for again each time, so that a new version arrives.
+changes and is cached for ever; all else is asked for again, so that a new version arrives.
 Without a bundle (a source checkout nobody built) `/` says how to build one; nothing else misses it.
 """
 
