@@ -59,6 +59,8 @@ class Expiry:
 
     async def round(self, now: datetime) -> None:
         """End, audit and tell what is over at `now`."""
+        for loaded in list(self._rooms.values()):
+            loaded.look_around(now)
         done = self._locks.expire(now)
         self._ended += done.ended
         for record_id, hold in done.expiring:

@@ -16,6 +16,7 @@ from typing import TypeVar
 from permissions.model import Principal
 from server.accounts.authentication import Clock
 from server.accounts.hands import Hands
+from server.attendance import Attendance, tell_attendance
 from server.attribution import audit_journal, frame_of
 from server.budgets import PersonBudgets, follow_up
 from server.consequences import draw_consequences
@@ -62,6 +63,9 @@ SMALL_FRAME_BYTES = 4096
 SNAPSHOT_SHARE = 4
 """A room is snapshotted at the latest when updates of this share of the largest record came."""
 
+PRESENCE_MS_PER_PEER = 2
+"""The more people, the longer presence is gathered: with 100 it goes out five times a second."""
+
 COME_BACK = 1012
 START_AFRESH = 4409
 
@@ -91,7 +95,13 @@ class LiveRoom:
         room.hold_of = partial(locks.hold_of, room.record_id)
         self.record_id = room.record_id
         self.inbox = Inbox(settings.room_inbox_frames, settings.room_inbox_bytes)
-        self.presence = Presence(room.document.server_client)
+        self.presence = Presence(
+            room.document.server_client,
+            room.profile.fields.__contains__,
+            room.profile.roots.__contains__,
+            max_bytes=settings.max_awareness_bytes,
+        )
+        self.attendance = Attendance()
         self.peers: dict[str, Peer] = {}
         self.holds = 0
         self.idle_since = time.monotonic()
@@ -163,9 +173,9 @@ class LiveRoom:
         if not entries:
             return
         if not self._dirty_presence:
-            asyncio.get_running_loop().call_later(
-                self._settings.presence_tick_ms / 1000, self._flush_presence
-            )
+            # Each flush is a message to everybody, and stock clients send each back once.
+            tick_ms = max(self._settings.presence_tick_ms, PRESENCE_MS_PER_PEER * len(self._synced))
+            asyncio.get_running_loop().call_later(tick_ms / 1000, self._flush_presence)
         for entry in entries:
             self._dirty_presence[entry.client] = entry
 
@@ -184,6 +194,18 @@ class LiveRoom:
 
     show_locks = heartbeat
     """The server's state holds the locks: tell everybody when they changed."""
+
+    def present(self) -> list[Principal]:
+        """Who is connected and has the record; one for each socket."""
+        return [peer.principal for peer in self._synced.values()]
+
+    def look_around(self, now: datetime) -> None:
+        """Tell of presence that ended by itself, and have people who came or went announced."""
+        self.tell_presence(self.presence.expire(now))
+        if self.attendance.has_changed(self.present()) and not (self.failed or self._leaving):
+            answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            answer.add_done_callback(_look_at_failure)
+            self.inbox.add(Ask(partial(tell_attendance, self, at=now), answer))
 
     def notify(self, notice: Mapping[str, object], whom: str = "") -> None:
         """Send a notice to the sockets of everybody, or of one person, at once: nothing of it is
@@ -336,6 +358,7 @@ class LiveRoom:
             return
         frame, found = await frame_of(item, update, self.room, self._hands, self._clock)
         author, at = frame.author, item.received_at
+        self.presence.acted(peer.id, at)
         try:
             if len(item.update) <= SMALL_FRAME_BYTES:
                 proposal = self.room.propose_now(frame)
@@ -441,3 +464,9 @@ class LiveRoom:
             )
         finally:
             self._is_saving = False
+
+
+def _look_at_failure(answer: "asyncio.Future[None]") -> None:
+    """A failure of the room is the room's to handle; asyncio wants it to be looked at."""
+    if not answer.cancelled():
+        answer.exception()

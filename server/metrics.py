@@ -7,6 +7,8 @@ children that the hot path needs are bound once, here.
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from sync.awareness_state import DROPPED
+
 __all__ = ["MALFORMED_KINDS", "Metrics"]
 
 MALFORMED_KINDS = ("frame", "update", "awareness", "journal", "too_large", "unknown_kind")
@@ -63,6 +65,8 @@ class Metrics:
         self.inbox_overflows = counter("inbox_overflows", "Times a full inbox made a sender wait.")
         self.slow_readers = counter("slow_readers_cut", "Connections closed with 4508.")
         self.closed = counter("connections_closed", "Connections we ended, by close code.", "code")
+        dropped = counter("presence_dropped", "Awareness states or parts left out.", "reason")
+        self.presence_dropped = {reason: dropped.labels(reason) for reason in DROPPED}
         self.locks_ended = counter("locks_ended", "Field locks nobody released, by cause.", "cause")
         self.emergencies = counter("emergencies", "Emergency accesses that were started.")
         self.audit_head = gauge("audit_head", "Sequence of the newest audit entry.")

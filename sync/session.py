@@ -30,6 +30,12 @@ MAX_DELIVERED = 20_000
 """Deletions of others' hands that are remembered until the connection ends."""
 
 
+RELAYED_PER_SECOND = 2000
+"""Entries of others that a connection may relay, as stock clients do of all that they are told."""
+
+OFFENCES_PER_SECOND, OFFENCES_AT_ONCE = 0.5, 30
+"""Awareness that had to be dropped, until the connection ends."""
+
 LOCK_REQUESTS_PER_SECOND = 10
 """Lock messages of one connection: each may leave an audit entry. People move between fields."""
 
@@ -50,6 +56,15 @@ class TokenBucket:
         self._left = min(self._burst, self._left + (now_s - self._at_s) * self._rate) - units
         self._at_s = now_s
         return 0.0 if self._left >= 0 else -self._left / self._rate
+
+    def spend(self, units: float, now_s: float) -> bool:
+        """Spend `units` if they are there: who asks for too much owes nothing for it."""
+        self._left = min(self._burst, self._left + (now_s - self._at_s) * self._rate)
+        self._at_s = now_s
+        if self._left < units:
+            return False
+        self._left -= units
+        return True
 
 
 class Budgets(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +105,8 @@ class Session:
         self.awareness = TokenBucket(
             budgets.awareness_per_second, budgets.awareness_per_second * 2, now_s
         )
+        self.relayed = TokenBucket(RELAYED_PER_SECOND, RELAYED_PER_SECOND * 5, now_s)
+        self.offences = TokenBucket(OFFENCES_PER_SECOND, OFFENCES_AT_ONCE, now_s)
         self.locks = TokenBucket(LOCK_REQUESTS_PER_SECOND, LOCK_REQUESTS_PER_SECOND * 5, now_s)
 
     def asked(self, version: int) -> None:

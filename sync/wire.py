@@ -52,6 +52,9 @@ SAVED, REFUSED, JOURNAL, NOTICE, LOCK = 100, 101, 102, 103, 104
 STEP1, STEP2, UPDATE = 0, 1, 2
 PERMISSION_DENIED = 0
 
+MAX_STATE_NESTING = 8
+"""Levels of an awareness state: the deepest is the server's, with the holders of locks."""
+
 MAX_LOCK_REQUEST = 512
 """Characters of a lock message: a field's name, an action and a number."""
 
@@ -79,18 +82,25 @@ class UpdateMessage(msgspec.Struct, frozen=True):
 
 
 class AwarenessEntry(msgspec.Struct, frozen=True):
-    """What one client shows of itself.
+    """What one client shows of itself. state_json: the JSON text as sent; None: it is gone.
 
-    state_json: the JSON text as sent; None when the client is gone (`null`).
-    state: its value; None when gone, and when `oversized`, because it was not parsed then. Stock
-    clients relay the entries of others, so only an oversized entry of the sender is its fault.
+    The text is not parsed on arrival: stock clients relay everybody's entries, and only what a peer
+    says of itself is ever looked at.
     """
 
     client: int
     clock: int
     state_json: str | None
-    state: dict[str, JsonValue] | None = None
-    oversized: bool = False
+
+    @property
+    def state(self) -> dict[str, JsonValue] | None:
+        """The parsed state; None when gone. Raises MalformedFrame: it is no JSON object."""
+        if self.state_json is None:
+            return None
+        value = parse_json(self.state_json, MAX_STATE_NESTING, [len(self.state_json)])
+        if not isinstance(value, dict):
+            raise MalformedFrame("An awareness state is no JSON object.")
+        return value
 
 
 class AwarenessMessage(msgspec.Struct, frozen=True):
@@ -261,23 +271,15 @@ def _decode_awareness(data: bytes, bounds: Bounds) -> tuple[AwarenessEntry, ...]
         raw, position = read_bytes(data, position)
         if client in entries or client > bounds.max_client_id or clock > bounds.max_clock:
             raise MalformedFrame("An awareness entry is repeated or holds an impossible number.")
-        entries[client] = _awareness_entry(client, clock, raw, bounds)
+        entries[client] = _awareness_entry(client, clock, raw)
     return _whole(data, position, tuple(entries.values()))
 
 
-def _awareness_entry(client: int, clock: int, raw: bytes, bounds: Bounds) -> AwarenessEntry:
+def _awareness_entry(client: int, clock: int, raw: bytes) -> AwarenessEntry:
     if raw == b"null":
         return AwarenessEntry(client, clock, None)
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        raise MalformedFrame("A text is not valid UTF-8.") from None
-    if len(raw) > bounds.max_awareness_bytes:
-        return AwarenessEntry(client, clock, text, oversized=True)
-    state = parse_json(text, bounds.max_nesting, [bounds.max_value_items])
-    if not isinstance(state, dict):
-        raise MalformedFrame("An awareness state is neither an object nor null.")
-    return AwarenessEntry(client, clock, text, state)
+    # What is no UTF-8 is no JSON either: whoever looks at it will find out.
+    return AwarenessEntry(client, clock, raw.decode(errors="replace"))
 
 
 def _lock_request(text: str, bounds: Bounds) -> LockRequest:

@@ -271,6 +271,8 @@ class Document:
         self.session.updates = socket.session.updates
         self.session.refused = socket.session.refused
         self.session.awareness = socket.session.awareness
+        self.session.relayed = socket.session.relayed
+        self.session.offences = socket.session.offences
         self.closing = False
         self.barred = False
         self.reader: asyncio.Future[FrameReader | None] = loop.create_future()

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.types import Message, Receive, Scope, Send
 from ulid import ULID
@@ -28,6 +28,7 @@ from server.rooms import RoomHost
 from server.settings import Settings
 from server.sockets.connection import Connection, Peer
 from server.sockets.framing import Sink, WriteFrame, frame_socket
+from sync.awareness_state import Dropped
 from sync.bounds import Bounds
 from sync.effects import AuditOutcome
 from sync.errors import FrameTooLarge, MalformedFrame
@@ -57,6 +58,27 @@ __all__ = [
 EXTENSION = "fieldchart.v1"
 OVERLOADED = 4503
 TOO_MANY = 4429
+
+
+class Offence(NamedTuple):
+    """What dropped awareness costs its sender, and how the connection ends when it goes on."""
+
+    weight: float
+    close_code: int
+    reason: str
+
+
+OFFENCES: dict[Dropped, Offence] = {
+    "size": Offence(1, 4413, "Your awareness state is too large."),
+    "json": Offence(1, 4400, "Your awareness state is no JSON object."),
+    "foreign": Offence(1, TOO_MANY, "You announce other people's client ids."),
+    "ids": Offence(1, TOO_MANY, "You announce too many client ids."),
+    "rate": Offence(0.05, TOO_MANY, "You announce awareness too often."),
+}
+"""A cursor that moves faster than it may be told is nothing bad, unless for minutes."""
+
+RELAYS_PER_OFFENCE = 20
+"""So many dropped states a message of relayed entries counts for that came far too fast."""
 
 USED_EVERY = timedelta(seconds=1)
 """How often writing counts as use of a log-in: idle times are hours."""
@@ -260,7 +282,7 @@ class FrameReader:
         if isinstance(message, AwarenessMessage):
             self._take_presence(message)
         elif isinstance(message, QueryAwareness):
-            if not connection.session.awareness.take(1, time.monotonic()):
+            if connection.session.awareness.spend(1, time.monotonic()):
                 connection.send(encode_awareness(room.presence.everybody()))
         elif isinstance(message, Journal):
             self._take_journal(message)
@@ -309,16 +331,30 @@ class FrameReader:
             self._house.authenticator.note_skew(login_id, told)
 
     def _take_presence(self, message: AwarenessMessage) -> None:
-        connection, room = self._connection, self._room
-        if connection.session.awareness.take(1, time.monotonic()):
+        connection, room, session = self._connection, self._room, self._connection.session
+        now_s = time.monotonic()
+        if not session.relayed.spend(len(message.entries), now_s):
+            self._count_dropped(["rate"] * RELAYS_PER_OFFENCE)
             return
-        told = room.presence.announce(
+        announced = room.presence.announce(
             connection.id, connection.principal, message.entries, room.room.books.owners,
-            self._house.clock(),
+            self._house.clock(), lambda: session.awareness.spend(1, now_s),
         )  # fmt: skip
-        if len(told) > 1:  # each is a state that goes to everybody
-            connection.session.awareness.take(len(told) - 1, time.monotonic())
-        room.tell_presence(told)
+        if announced.dropped:
+            self._count_dropped(announced.dropped)
+        room.tell_presence(announced.told)
+
+    def _count_dropped(self, dropped: list[Dropped]) -> None:
+        """Count what was left out; who goes on offending is sent away. SPEC PRES-5."""
+        dropped_by_reason = self._house.metrics.presence_dropped
+        for reason in dropped:
+            dropped_by_reason[reason].inc()
+            offence = OFFENCES.get(reason)
+            if offence is not None and not self._connection.session.offences.spend(
+                offence.weight, time.monotonic()
+            ):
+                self._connection.close(offence.close_code, offence.reason)
+                return
 
     def _reject(self, error: MalformedFrame, kind: str) -> None:
         self._house.metrics.frames_malformed[kind].inc()

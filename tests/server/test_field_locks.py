@@ -14,7 +14,7 @@ from server.rooms import RoomHost
 from sync.locks import Hold
 from sync.wire import AwarenessMessage, LockRequest, Notice, Refused
 from tests.server.builders import SteppedClock
-from tests.support.rooms import HeldStore, RecordingPeer, hosting, person, settled
+from tests.support.rooms import HeldStore, RecordingPeer, hosting, person, settled, ticked
 
 PULSE = "vitals.pulse"
 
@@ -87,7 +87,7 @@ async def test_a_lock_is_answered_told_shown_to_plain_clients_and_audited() -> N
 
         answer = await ask(room, nurse, "acquire")
         (held,) = notices(other, "lock_held")
-        await settled()
+        await ticked()
 
         assert answer["holder"] == {
             "id": "id-nurse", "username": "nurse", "name": "Test nurse", "role": "nurse",
@@ -203,7 +203,7 @@ async def test_a_lock_expires_after_300_seconds_its_holder_is_warned_and_all_are
         assert not notices(other, "lock_expiring")
         clock.step(seconds=29)
         await host.expiry.round(clock())
-        await settled()
+        await ticked()
 
         assert warning["field"] == PULSE
         assert notices(nurse, "lock_released") == [

@@ -24,7 +24,16 @@ from sync.effects import Commit, Conflict, Refusal, Snapshot, UpdateRow
 from sync.session import Budgets, Session
 from sync.wire import Message, decode_message
 
-__all__ = ["NOW", "HeldRecords", "HeldStore", "RecordingPeer", "hosting", "person", "settled"]
+__all__ = [
+    "NOW",
+    "HeldRecords",
+    "HeldStore",
+    "RecordingPeer",
+    "hosting",
+    "person",
+    "settled",
+    "ticked",
+]
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 PROFILES = Path(__file__).parents[2] / "profiles"
@@ -200,3 +209,11 @@ async def settled() -> None:
     """Let every task that can run have run."""
     for _ in range(30):
         await asyncio.sleep(0)
+
+
+async def ticked() -> None:
+    """Let the timers of a few milliseconds, which gather presence, fire."""
+    fired: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(0.01, fired.set_result, None)
+    await fired
+    await settled()

@@ -1,0 +1,66 @@
+"""Who is on a record, told as an event: `session_user_joined`, when somebody has come or gone.
+
+Compared once a round (`server/expiry.py`) by people, not by sockets: another window of somebody who
+is there, or a connection that was back before the round, is no event.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from permissions.model import Principal
+from server.executor import Batch
+
+if TYPE_CHECKING:
+    from server.live_room import LiveRoom
+
+__all__ = ["EVENT", "Attendance", "tell_attendance"]
+
+EVENT = "session_user_joined"
+"""The name is record.md's; `action` says which of both it was."""
+
+MAX_SHOWN = 100
+"""People of whom an event says that they are there; the server's awareness has them all."""
+
+
+class Attendance:
+    """Who was there when it was last told."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Principal] = {}
+
+    def has_changed(self, present: Iterable[Principal]) -> bool:
+        """Whether others are there than was told."""
+        return {who.user_id for who in present} != self._told.keys()
+
+    def take(self, present: Iterable[Principal]) -> tuple[list[Principal], list[Principal]]:
+        """Who came and who went since this was last asked."""
+        now = {who.user_id: who for who in present}
+        came = [who for user_id, who in now.items() if user_id not in self._told]
+        went = [who for user_id, who in self._told.items() if user_id not in now]
+        self._told = now
+        return came, went
+
+    def people(self) -> list[dict[str, str]]:
+        """Those who were last told to be there, as the contract shows people."""
+        return [_person(who) for who in list(self._told.values())[:MAX_SHOWN]]
+
+
+async def tell_attendance(live: "LiveRoom", batch: Batch, at: datetime) -> None:
+    """In the room's turn: one event for each person who came or went, stored before it is told."""
+    came, went = live.attendance.take(live.present())
+    users = live.attendance.people()
+    ids = [user["id"] for user in users]
+    for action, people in (("joined", came), ("left", went)):
+        for who in people:
+            told = {"session_id": live.record_id, "action": action}
+            batch.announce(
+                EVENT, at, session=True,
+                payload={**told, "user_id": who.user_id, "active_users": ids},
+            )  # fmt: skip
+            batch.notice(EVENT, **told, user=_person(who), active_users=users)
+
+
+def _person(who: Principal) -> dict[str, str]:
+    role = min(who.roles, default="")
+    return {"id": who.user_id, "username": who.username, "name": who.name, "role": role}
