@@ -6,9 +6,14 @@ The wire is y-protocols' own (https://github.com/yjs/y-protocols) plus messages 
 """
 
 import argparse
+import base64
+import hashlib
+import hmac
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -30,16 +35,36 @@ def arguments(description: str, **defaults: str) -> argparse.ArgumentParser:
 
 
 class Client:
-    """A signed-in person."""
+    """A signed-in person. seal_key: seals what they write offline; wipe it at signing out."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=30)
-        answer = self._http.post("/api/login", json={"username": user, "password": password})
+        self._connect(url)
+        body = {
+            "username": user, "password": password, "device_time": datetime.now(UTC).isoformat(),
+        }  # fmt: skip
+        answer = self._http.post("/api/login", json=body)
         answer.raise_for_status()
         self.token: str = answer.json()["token"]
+        self.seal_key: str = answer.json()["seal_key"]
         self._http.headers["authorization"] = f"Bearer {self.token}"
         self.login_id: str = self.get("/api/me")["login_id"]
+
+    @classmethod
+    def resumed(cls, url: str, token: str, login_id: str, seal_key: str) -> "Client":
+        """A person who signed in before."""
+        client = cls.__new__(cls)
+        client._connect(url)
+        client.token, client.login_id, client.seal_key = token, login_id, seal_key
+        client._http.headers["authorization"] = f"Bearer {token}"
+        return client
+
+    def _connect(self, url: str) -> None:
+        self._http = httpx.Client(base_url=url, timeout=30)
         self.websocket_url = url.replace("http", "ws", 1)
+
+    def sign_out(self) -> None:
+        """End the log-in; what was sealed on it stays good."""
+        self._http.post("/api/logout").raise_for_status()
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON answer of a GET."""
@@ -81,6 +106,26 @@ def journal_frame(rows: list[list[Any]]) -> bytes:
     """Message 102: `[[client, from_clock, to_clock, written_at, login_id, seal], …]`."""
     text = json.dumps(rows).encode()
     return bytes([JOURNAL]) + pycrdt.write_var_uint(len(text)) + text
+
+
+def sealed_row(
+    key: str, record: str, client: int, clocks: tuple[int, int], login_id: str, update: bytes
+) -> list[Any]:
+    """A row of the journal for an update that was written just now (docs/protocol.md, Journal).
+
+    clocks: the client's before and after; equal where the update only deletes.
+    """
+    written_at = time.time_ns() // 1_000_000
+    digest = hashlib.sha256(update).hexdigest()
+    lines = ("fieldchart-seal-1", record, client, *clocks, written_at, login_id, digest)
+    text = "".join(f"{line}\n" for line in lines).encode()
+    seal = hmac.digest(base64.b64decode(key), text, "sha256")
+    return [client, *clocks, written_at, login_id, base64.b64encode(seal).decode()]
+
+
+def update_frame(update: bytes) -> bytes:
+    """A message with one update, byte for byte as it was written."""
+    return bytes([SYNC, 2]) + pycrdt.write_var_uint(len(update)) + update
 
 
 def clocks(doc: "pycrdt.Doc[Any]") -> dict[int, int]:

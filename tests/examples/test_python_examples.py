@@ -85,6 +85,33 @@ def test_offline_tablet_works_across_restarts_and_resyncs(
     assert len(server.refusals(record)) == 1
 
 
+def test_a_shared_tablet_delivers_everybodys_work_in_their_own_names(
+    server: LiveServer, tmp_path: Path
+) -> None:
+    record = server.new_record()
+
+    def tablet(*arguments: str, user: str = "nurse", url: str = server.url) -> str:
+        return run("offline_tablet.py", "--url", url, "--record", record, "--user", user,
+                   *arguments, folder=tmp_path)  # fmt: skip
+
+    nowhere = "http://127.0.0.1:9"
+    tablet("fetch")
+    tablet("write", "vitals.pulse", "88", url=nowhere)
+    tablet("signout")
+    wiped = (tmp_path / "tablet.json").read_text()
+    tablet("signin", user="pharmacist")
+    tablet("write", "pharmacy_notes.notes", "After meals.", url=nowhere)
+    synced = tablet("sync")
+
+    assert '"login": null' in wiped
+    assert "saved: 2 edits" in synced
+    history = server.request("GET", f"/api/records/{record}/history", "supervisor").json()
+    authors = {change["field"]: change["author"]["username"] for change in history["items"]}
+    assert authors["vitals.pulse"] == "nurse"
+    assert authors["pharmacy_notes.notes"] == "pharmacist"
+    assert server.refusals(record) == []
+
+
 def test_a_late_tablet_does_not_win_over_an_edit_made_after_its_own(
     server: LiveServer, tmp_path: Path
 ) -> None:
