@@ -1,6 +1,7 @@
 """An update on its way through the gate: who sent it, when it was written, what they had seen."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -9,7 +10,7 @@ from permissions.model import Decision, Principal, RoleChange
 from sync.structs import Id
 from sync.update import Update
 
-__all__ = ["Frame", "Knowledge", "WrittenRange", "WrittenTimes"]
+__all__ = ["Frame", "Knowledge", "WrittenRange", "WrittenTimes", "roles_since"]
 
 
 MAX_KNOWN = 20_000
@@ -74,6 +75,17 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     denied: Decision | None = None
 
 
+def roles_since(
+    changes: Sequence[RoleChange], at: datetime, otherwise: frozenset[str]
+) -> frozenset[str]:
+    """The roles by the last change until `at`; before the first change, what it gave.
+
+    An account begins with its first change, so only a clock that is wrong tells of anything before.
+    """
+    then = [change.roles for change in changes if change.at <= at]
+    return then[-1] if then else changes[0].roles if changes else otherwise
+
+
 class WrittenTimes:
     """When each struct of a frame was written; a look-up is one bisect in its client's journal."""
 
@@ -97,9 +109,8 @@ class WrittenTimes:
         """The frame's author, with the roles that count for when this clock was written."""
         if not self._roles:
             return self._author
-        at = self.of(client, clock)
-        then = [change.roles for change in self._roles if change.at <= at]
-        return msgspec.structs.replace(self._author, roles=then[-1] if then else frozenset())
+        roles = roles_since(self._roles, self.of(client, clock), self._author.roles)
+        return msgspec.structs.replace(self._author, roles=roles)
 
     def denied(self, client: int, clock: int) -> Decision | None:
         """Why this clock is not taken at all, whatever it is."""

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from permissions.model import Decision, Principal, RoleChange, Rule
-from sync.frame import WrittenRange
+from sync.frame import WrittenRange, roles_since
 from sync.update import Update
 from sync.wire import JournalEntry
 
@@ -93,10 +93,7 @@ def roles_at(hand: Hand, at: datetime) -> frozenset[str]:
 
     SPEC JOUR-6.
     """
-    if not hand.roles:
-        return hand.principal.roles
-    then = [change.roles for change in hand.roles if change.at <= at]
-    return hand.principal.roles & then[-1] if then else frozenset()
+    return hand.principal.roles & roles_since(hand.roles, at, hand.principal.roles)
 
 
 def attribute(
