@@ -145,8 +145,10 @@ class RecordDamaged(ServerError):
     """version: the first that is not sound, 0 where that is not known; reason: what is broken."""
 
     def __init__(self, reason: str, version: int) -> None:
+        where = f"at version {version}" if version else "in a snapshot"
         super().__init__(
-            f"The record is open for reading only: its log is damaged at version {version}."
+            f"The record is open for reading only, because its log is damaged {where}: "
+            f"{reason.rstrip('.')}. An operator must look at it."
         )
         self.reason = reason
         self.version = version

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from server.inbox import Later
     from server.live_room import LiveRoom
 
-__all__ = ["Json", "NewRecord", "RecordView", "Rooms"]
+__all__ = ["Json", "NewRecord", "ReadOnly", "RecordView", "Rooms"]
 
 T = TypeVar("T")
 
@@ -20,10 +20,18 @@ Json = object
 """A JSON value: None, bool, int, float, str, list, dict."""
 
 
-class RecordView(msgspec.Struct, frozen=True, kw_only=True):
+class ReadOnly(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a record takes no edits: its log is damaged. version: the last that is sound."""
+
+    reason: str
+    version: int
+
+
+class RecordView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A record as people read it (contract, sections 2 and 4).
 
     fields: section → {field: value}, entry sections → {ulid: entry}; texts: narrative name → text.
+    read_only: only of a damaged record, which is shown as far as it is sound.
     """
 
     id: str
@@ -36,6 +44,7 @@ class RecordView(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, dict[str, Json]]
     texts: dict[str, str]
     disputed: list[str]
+    read_only: ReadOnly | None = None
 
 
 class NewRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,11 +67,12 @@ class Rooms(Protocol):
         A `Later` is made when what follows from the turn is written too: versions, views.
 
         `work` may run again on a fresh room, so it must change nothing else. Raises what `work`
-        raises, RecordNotFound, RecordUnreadable, Overloaded.
+        raises, RecordNotFound, RecordDamaged, RecordUnreadable, Overloaded.
         """
 
     async def view(self, record_id: str, principal: Principal | None = None) -> RecordView:
-        """The record now, without what `principal` may not read.
+        """The record now, without what `principal` may not read; a damaged one as far as it is
+        sound, and marked `read_only`.
 
         Raises RecordNotFound, RecordUnreadable, NotAllowed.
         """

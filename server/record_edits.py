@@ -14,6 +14,7 @@ from server.errors import EditRefused, FieldViolation
 from server.executor import Batch
 from server.facts import facts_of
 from server.live_room import LiveRoom
+from server.past import view_from
 from server.ports import Json, NewRecord, RecordView
 from sync.bounds import Bounds
 from sync.document import Draft
@@ -37,19 +38,7 @@ def view_of(room: Room, principal: Principal | None) -> RecordView:
     chart = chart_of(
         room, None if principal is None else lambda f: policy.may_read(principal, f).allowed
     )
-    facts = chart.facts
-    return RecordView(
-        id=room.record_id,
-        number=str(facts.get("number", "")),
-        profile=room.profile.name,
-        patient_id=str(facts.get("patient_id", "")),
-        version=chart.version,
-        status=room.state.status,
-        current_step=room.state.current_step or "",
-        fields=chart.fields,
-        texts=chart.texts,
-        disputed=chart.disputed,
-    )
+    return view_from(room.record_id, room.profile.name, chart)
 
 
 def edit_fields(

@@ -1,7 +1,7 @@
 """The live rooms of this process: opened once, kept while needed, unloaded when idle.
 
-`RoomHost` is the one implementation of `ports.Rooms`. A record that cannot be read is not opened,
-and never becomes a new empty one. SPEC LOG-1.
+`RoomHost` is the one implementation of `ports.Rooms`. A damaged record gets no room: it is shown as
+far as it is sound, and never becomes a new empty one. SPEC LOG-1, PAST-4.
 """
 
 import asyncio
@@ -18,7 +18,14 @@ from permissions.model import Principal, Rule
 from permissions.policy import Policy
 from server.accounts.authentication import Clock
 from server.accounts.hands import Hands
-from server.errors import EditRefused, FieldViolation, NotAllowed, Overloaded, RecordUnreadable
+from server.errors import (
+    EditRefused,
+    FieldViolation,
+    NotAllowed,
+    Overloaded,
+    RecordDamaged,
+    RecordUnreadable,
+)
 from server.executor import Batch
 from server.expiry import Expiry
 from server.field_locks import check_fences
@@ -27,10 +34,12 @@ from server.live_room import LiveRoom, RoomClosed
 from server.logs import Log
 from server.metrics import Metrics
 from server.opening import replayed_room
+from server.past import damage_of, sound_view
 from server.ports import Json, NewRecord, RecordView
 from server.preconditions import check_current, check_open
 from server.record_edits import add_entry, edit_fields, new_record_rows, view_of
 from server.settings import Settings
+from storage.errors import StoreCorrupt
 from storage.locks import MemoryLocks
 from storage.ports import Store
 from sync.effects import Commit
@@ -173,7 +182,7 @@ class RoomHost:
     async def opened(self, record_id: str) -> AsyncIterator[LiveRoom]:
         """The live room of a record, held in memory for the while.
 
-        Raises RecordNotFound, RecordUnreadable, storage errors.
+        Raises RecordNotFound, RecordDamaged, RecordUnreadable, storage errors.
         """
         room = await self._open(record_id)
         room.holds += 1
@@ -203,18 +212,23 @@ class RoomHost:
                 opening.cancel()
 
     async def _load(self, record_id: str) -> LiveRoom:
-        stored = await self._store.records.load(record_id)
-        policy = self._policies.get(stored.head.facts.profile)
+        try:
+            stored = await self._store.records.load(record_id)
+            policy = self._policy(stored.head.facts.profile)
+            room = await replayed_room(self._store.records, stored, policy, self._limits)
+        except (CorruptLog, StoreCorrupt, DocumentSuspect) as error:
+            if isinstance(error, StoreCorrupt) and not error.record_id:
+                raise  # the file itself, not this record
+            damage = damage_of(error)
+            self._log.error("record damaged", record=record_id, version=damage.version)
+            raise damage from error
+        return self._live(room, stored.head.facts.created_at)
+
+    def _policy(self, profile: str) -> Policy:
+        policy = self._policies.get(profile)
         if policy is None:
             raise RecordUnreadable("The record's profile is not served here.")
-        try:
-            room = await replayed_room(self._store.records, stored, policy, self._limits)
-        except (CorruptLog, DocumentSuspect) as error:
-            self._log.error("record unreadable", record=record_id, error=type(error).__name__)
-            raise RecordUnreadable(
-                "The stored record does not replay; it was left alone."
-            ) from error
-        return self._live(room, stored.head.facts.created_at)
+        return policy
 
     def _live(self, room: Room, created_at: datetime) -> LiveRoom:
         return LiveRoom(
@@ -250,7 +264,12 @@ class RoomHost:
                 self.check_open(room, principal)
             return view_of(room.room, principal)
 
-        return await self.ask(record_id, read)
+        try:
+            return await self.ask(record_id, read)
+        except RecordDamaged as damage:
+            sound = await self._store.records.sound(record_id)
+            policy = self._policy(sound.head.facts.profile)
+            return await sound_view(sound, policy, principal, damage)
 
     async def edit(
         self,

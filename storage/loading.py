@@ -4,6 +4,7 @@ Works beside a running server: each call is one read transaction. A damaged reco
 never a new one; a damaged snapshot is passed over for the older one or the log.
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +16,7 @@ from storage.changes import is_due, read_all_changes
 from storage.columns import micros
 from storage.errors import RecordNotFound, StoreCorrupt
 from storage.heads import HEAD_COLUMNS, head_of
-from storage.ports import RecordHead, StoredRecord
+from storage.ports import RecordHead, SoundRecord, StoredRecord
 from storage.snapshots import digest, read_newest
 from storage.update_log import Break, first_break, read_rows, require_whole
 from sync.effects import EMPTY_HASH, Change, Snapshot, UpdateRow
@@ -24,6 +25,7 @@ __all__ = [
     "WholeRecord",
     "load",
     "load_past",
+    "load_sound",
     "load_whole",
     "read_log",
     "verify_audit",
@@ -88,6 +90,38 @@ def load_past(
     after = snapshot.version if snapshot else 0
     rows = read_rows(connection, record_id, after, max(version - after, 0))
     return StoredRecord(head=head, snapshot=snapshot, rows=rows)
+
+
+def load_sound(connection: sqlite3.Connection, record_id: str) -> SoundRecord:
+    """Raises RecordNotFound; StoreCorrupt where not even the head can be read."""
+    hash_, head = _head(connection, record_id)
+    rows, unread = _readable_rows(connection, record_id)
+    broken = first_break(EMPTY_HASH, 0, rows)
+    last = rows[-1].version if rows else 0
+    if broken is None and unread:
+        broken = Break(position=last + 1, reason="a row cannot be read")
+    if broken is None and last != head.version:
+        missing = last < head.version
+        reason = "a row is missing" if missing else "the log is longer than its record says"
+        broken = Break(position=min(last, head.version) + 1, reason=reason)
+    if broken is None and (rows[-1].hash if rows else EMPTY_HASH) != hash_:
+        broken = Break(position=last, reason="the log ends in another hash than its record")
+    if broken is None:
+        return SoundRecord(head=head, rows=rows)
+    sound = rows[: broken.position - 1]
+    return SoundRecord(head=head, rows=sound, broken_at=broken.position, reason=broken.reason)
+
+
+def _readable_rows(connection: sqlite3.Connection, record_id: str) -> tuple[list[UpdateRow], bool]:
+    """The rows up to one whose columns cannot be read, and whether there is one."""
+    try:
+        return read_rows(connection, record_id, 0), False
+    except OverflowError:
+        rows: list[UpdateRow] = []
+        with contextlib.suppress(OverflowError):
+            while page := read_rows(connection, record_id, len(rows), 1):
+                rows += page
+        return rows, True
 
 
 def version_at(connection: sqlite3.Connection, record_id: str, at: datetime) -> int:

@@ -32,6 +32,7 @@ from storage.ports import (
     Login,
     RecordFilter,
     RecordHead,
+    SoundRecord,
     StoredChange,
     StoredRecord,
     User,
@@ -201,6 +202,11 @@ class MemoryRecords:
         after = max((one for one in record.snapshots if one <= until), default=0)
         rows = tuple(record.rows[after:version])
         return StoredRecord(head=record.head, snapshot=record.snapshots.get(after), rows=rows)
+
+    async def sound(self, record_id: str) -> SoundRecord:
+        self._trail.require_open()
+        record = self._record(record_id)
+        return SoundRecord(head=record.head, rows=tuple(record.rows))  # nothing decays in memory
 
     async def version_at(self, record_id: str, at: datetime) -> int:
         self._trail.require_open()

@@ -34,6 +34,7 @@ __all__ = [
     "RecordFilter",
     "RecordHead",
     "Records",
+    "SoundRecord",
     "Store",
     "StoredAnnouncement",
     "StoredChange",
@@ -85,6 +86,18 @@ class ConflictFilter(msgspec.Struct, frozen=True, kw_only=True):
     after: str | None = None
     """The last id of the page before (oldest first)."""
     limit: int = 50
+
+
+class SoundRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The rows of a log up to where it breaks, from the first one; reason says what is broken.
+
+    broken_at: the version of the first row that is not sound, 0 where the whole log is.
+    """
+
+    head: RecordHead
+    rows: Sequence[UpdateRow]
+    broken_at: int = 0
+    reason: str = ""
 
 
 class ChangeFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +162,9 @@ class Records(Protocol):
 
         snapshot_until: the newest version at which the snapshot may stand. Raises RecordNotFound.
         """
+
+    async def sound(self, record_id: str) -> SoundRecord:
+        """What is sound of a log that does not hold. Raises RecordNotFound."""
 
     async def version_at(self, record_id: str, at: datetime) -> int:
         """The highest version that was received at or before the instant; 0 for none."""

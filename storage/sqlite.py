@@ -29,6 +29,7 @@ from storage.ports import (
     Login,
     RecordFilter,
     RecordHead,
+    SoundRecord,
     StoredAnnouncement,
     StoredChange,
     StoredRecord,
@@ -120,6 +121,9 @@ class SqliteRecords:
         return await self._readers.in_thread(
             lambda driver: loading.load_past(driver, record_id, version, snapshot_until)
         )
+
+    async def sound(self, record_id: str) -> SoundRecord:
+        return await self._readers.in_thread(lambda driver: loading.load_sound(driver, record_id))
 
     async def version_at(self, record_id: str, at: datetime) -> int:
         return await self._readers.in_thread(

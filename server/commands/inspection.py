@@ -103,7 +103,11 @@ async def compact_all(store: SqliteStore, settings: Settings, address: str | Non
 async def _verify_record(
     store: SqliteStore, policies: dict[str, Policy], record_id: str
 ) -> list[str]:
-    broken = await store.verify_log(record_id)
+    try:
+        broken = await store.verify_log(record_id)
+    except StoreCorrupt:
+        sound = await store.records.sound(record_id)
+        return [f"{record_id}: version {sound.broken_at}: {sound.reason}"]
     if broken is not None:
         return [f"{record_id}: version {broken.position}: {broken.reason}"]
     try:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 
 from permissions.model import Rule
+from server.errors import RecordDamaged
 from server.past import charts_at, view_from
 from server.ports import Json, RecordView
 from server.problems import invalid
@@ -91,6 +92,8 @@ async def compare_versions(call: Call[None, DiffQuery]) -> Answer:
 
 
 def _require(now: RecordView, name: str, version: int) -> None:
+    if now.read_only is not None and version > now.version:
+        raise RecordDamaged(now.read_only.reason, now.version + 1)
     if version > now.version:
         raise invalid(name, Rule.RANGE, f"The record stands at version {now.version}.")
 

@@ -6,7 +6,7 @@ import gc
 import msgspec
 import pytest
 
-from server.errors import EditRefused, NotAllowed, RecordUnreadable, VersionMismatch
+from server.errors import EditRefused, NotAllowed, RecordDamaged, VersionMismatch
 from server.inbox import Arrived
 from server.ports import NewRecord
 from server.rooms import RoomHost
@@ -36,7 +36,7 @@ async def test_a_read_error_at_opening_is_not_a_new_empty_record() -> None:
         broken = StoreCorrupt("The hash chain is broken.", record_id=record_id, version=1)
         load, store.held.load = store.held.load, _failing(broken)  # type: ignore[method-assign]
 
-        with pytest.raises(StoreCorrupt):
+        with pytest.raises(RecordDamaged):
             await host.view(record_id)
         store.held.load = load  # type: ignore[method-assign]
 
@@ -57,7 +57,7 @@ async def test_a_row_that_does_not_replay_leaves_the_record_alone() -> None:
 
         store.held.load = load  # type: ignore[assignment, method-assign]
 
-        with pytest.raises(RecordUnreadable):
+        with pytest.raises(RecordDamaged):
             await host.view(record_id)
 
         assert not store.held.commits
