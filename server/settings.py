@@ -92,6 +92,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, _meta("accesses", "Emergency accesses one person may start in an hour.", ge=1)
     ] = 6
 
+    # Retention
+    retention_days: Annotated[
+        int, _meta("d", "`fieldchart prune` removes no younger records; 0: nothing ever.", ge=0)
+    ] = 0
+
     # Signing in
     argon2_memory_kib: Annotated[
         int, _meta("KiB", "Memory of one password hash (OWASP: 19 MiB).", ge=8192)

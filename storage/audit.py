@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
-from sqlalchemy import RowMapping, exists, select
+from sqlalchemy import RowMapping, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.columns import instant, micros
 from storage.ports import AuditFilter
-from storage.tables import audit, records
+from storage.tables import audit, pruned, records
 from storage.update_log import Break
 from sync.effects import EMPTY_HASH, AuditEntry
 
@@ -151,7 +151,10 @@ async def read_audit(
         of_profile = select(records.c.id).where(
             records.c.id == audit.c.record_id, records.c.profile.in_(sorted(wanted.profiles))
         )
-        query = query.where(exists(of_profile))
+        gone = select(pruned.c.record_id).where(
+            pruned.c.record_id == audit.c.record_id, pruned.c.profile.in_(sorted(wanted.profiles))
+        )
+        query = query.where(or_(exists(of_profile), exists(gone)))
     if wanted.after:
         later = audit.c.seq < wanted.after if wanted.newest_first else audit.c.seq > wanted.after
         query = query.where(later)

@@ -2,6 +2,7 @@
 
 StorageError
 ├── RecordNotFound      no record has this id or number
+│   └── RecordPruned    one had it, and was removed when its retention was over (.record_id)
 ├── RecordExists        a record with this id or number was stored before
 ├── VersionConflict     the log does not stand where the commit says (.expected, .actual)
 ├── UserExists          the user name is taken (compared without case)
@@ -21,6 +22,7 @@ __all__ = [
     "LoginNotFound",
     "RecordExists",
     "RecordNotFound",
+    "RecordPruned",
     "StorageError",
     "StoreCorrupt",
     "StoreIncompatible",
@@ -40,6 +42,15 @@ class RecordNotFound(StorageError):
 
     def __init__(self) -> None:
         super().__init__("There is no such record.")
+
+
+class RecordPruned(RecordNotFound):
+    """The record was removed when its retention was over; its id and number stay taken."""
+
+    def __init__(self, record_id: str) -> None:
+        super().__init__()
+        self.args = ("The record was removed when its retention was over.",)
+        self.record_id = record_id
 
 
 class RecordExists(StorageError):

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.columns import folded, instant, micros, strings, strings_text
-from storage.errors import RecordNotFound
+from storage.errors import RecordNotFound, RecordPruned
 from storage.ports import RecordFilter, RecordHead
 from storage.tables import numbers, records
 from sync.effects import RecordFacts
@@ -172,13 +172,22 @@ _BY_ID = "SELECT id FROM records WHERE id = ?"
 _BY_NUMBER = "SELECT id FROM records WHERE number = ? AND number <> ''"
 
 
+_PRUNED = "SELECT record_id FROM pruned WHERE record_id = ? OR (number = ? AND number <> '')"
+
+
 def resolve(connection: sqlite3.Connection, id_or_number: str) -> str:
-    """The id of the record with this id, else with this number. Raises RecordNotFound."""
+    """The id of the record with this id, else with this number.
+
+    Raises RecordNotFound; RecordPruned where there was one.
+    """
     for query in (_BY_ID, _BY_NUMBER):
         found = connection.execute(query, (id_or_number,)).fetchone()
         if found is not None:
             record_id: str = found[0]
             return record_id
+    gone = connection.execute(_PRUNED, (id_or_number, id_or_number)).fetchone()
+    if gone is not None:
+        raise RecordPruned(gone[0])
     raise RecordNotFound
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from permissions.model import RoleChange
 from storage import announcements as told
 from storage import audit as audit_trail
-from storage import directory, heads, loading, refusals, snapshots
+from storage import directory, heads, loading, pruning, refusals, snapshots
 from storage.backups import backup
 from storage.changes import read_changes, replace_changes
 from storage.emergencies import SqliteEmergencies
@@ -35,6 +35,7 @@ from storage.ports import (
     StoredRecord,
     User,
 )
+from storage.pruning import Prunable
 from storage.readers import Readers
 from storage.tables import records
 from storage.update_log import Break, check_new
@@ -298,18 +299,24 @@ class SqliteStore:
 
     @classmethod
     async def open(
-        cls, path: Path, settings: StoreSettings | None = None, *, read_only: bool = False
+        cls,
+        path: Path,
+        settings: StoreSettings | None = None,
+        *,
+        read_only: bool = False,
+        alone: bool = False,
     ) -> "SqliteStore":
         """Open the file, making it and bringing its schema up to date as needed.
 
-        read_only: change nothing, not even the schema; works beside a running server.
+        read_only: change nothing, not even the schema; works beside a running server. alone: while
+        no other program has it open for writing.
         Raises StoreIncompatible, StoreCorrupt, StoreUnavailable.
         """
         settings = settings or StoreSettings()
         with contextlib.ExitStack() as held:
             writer = None
             if not read_only:
-                held.enter_context(hold(path, alone=False))
+                held.enter_context(hold(path, alone=alone))
                 engine = open_engine(path, settings, writer=True)
                 held.callback(engine.dispose)
                 with wrapped():
@@ -383,6 +390,22 @@ class SqliteStore:
         """Where the audit trail breaks first, or None. kept: heads (seq → hash) noted elsewhere."""
         return await self._database.readers.in_thread(
             lambda driver: loading.verify_audit(driver, kept or {})
+        )
+
+    async def prunable(self, before: datetime) -> Sequence[Prunable]:
+        """The records that are over since before that instant, with nothing left to decide."""
+        return await self._database.readers.on_loop(
+            lambda on: on.run_sync(pruning.find_prunable, before)
+        )
+
+    async def prune(self, record: Prunable, entry: AuditEntry, by: str) -> None:
+        """Remove a record as it was found, for good, with the audit entry that says so.
+
+        Raises RecordNotFound when it has changed since. The store must have been opened `alone`: a
+        server would still hold the record in memory.
+        """
+        await self._database.writer.call(
+            lambda on: pruning.prune(on, record, entry.at, by), [entry]
         )
 
     async def backup(self, target: Path) -> None:

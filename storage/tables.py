@@ -2,7 +2,8 @@
 
 Integers are 64 bit, instants microseconds (`storage/columns.py`), lists JSON text. On SQLite every
 table is STRICT, so a value of the wrong type is refused instead of converted. `updates` and `audit`
-are append-only: triggers abort UPDATE and DELETE, and their order is the sequence, never a clock.
+are append-only: triggers abort UPDATE and DELETE, but for the log of a record that `pruned` names;
+their order is the sequence, never a clock.
 """
 
 from sqlalchemy import (
@@ -36,6 +37,7 @@ __all__ = [
     "logins",
     "metadata",
     "numbers",
+    "pruned",
     "records",
     "refusals",
     "role_changes",
@@ -338,6 +340,21 @@ numbers = Table(
     sqlite_strict=True,
 )
 
+pruned = Table(
+    "pruned",
+    metadata,
+    Column("record_id", Text, primary_key=True),
+    _text("number"),
+    _text("profile"),
+    _int("version"),
+    _blob("hash"),
+    _int("at"),
+    _text("by"),
+    CheckConstraint("length(hash) = 32", name="hash"),
+    sqlite_strict=True,
+)
+Index("uq_pruned_number", pruned.c.number, unique=True, sqlite_where=pruned.c.number != "")
+
 events = Table(
     "events",
     metadata,
@@ -376,20 +393,34 @@ event_acks = Table(
     sqlite_with_rowid=False,
 )
 
-APPEND_ONLY = ("updates", "audit")
-"""The tables whose rows are never changed and never removed."""
+APPEND_ONLY = ("updates", "audit", "pruned")
+"""The tables whose rows are never changed, and never removed but with a pruned record."""
+
+_UNLESS_PRUNED = "WHEN OLD.{} NOT IN (SELECT record_id FROM pruned) "
 
 
-def append_only_ddl(table: str) -> tuple[str, ...]:
+def append_only_ddl(table: str) -> tuple[str, str]:
     """The SQLite statements that make `table` append-only."""
-    return tuple(
-        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        for verb in ("UPDATE", "DELETE")
+    condition = _UNLESS_PRUNED.format("record_id") if table == "updates" else ""
+    return (
+        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
+        f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {condition}"
+        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END",
     )
 
 
-for _table in (updates, audit):
-    for _statement in append_only_ddl(_table.name):
-        _trigger = DDL(_statement).execute_if(dialect="sqlite")  # type: ignore[no-untyped-call]
-        event.listen(_table, "after_create", _trigger)
+_RECORDS_STAY = (
+    "CREATE TRIGGER records_no_delete BEFORE DELETE ON records "
+    + _UNLESS_PRUNED.format("id")
+    + "BEGIN SELECT RAISE(ABORT, 'only pruned records are removed'); END",
+    "CREATE TRIGGER records_not_again BEFORE INSERT ON records "
+    "WHEN NEW.id IN (SELECT record_id FROM pruned) "
+    "OR NEW.number IN (SELECT number FROM pruned WHERE number <> '') "
+    "BEGIN SELECT RAISE(ABORT, 'records.number of a pruned record'); END",
+)
+
+_TRIGGERS = [(_name, _each) for _name in APPEND_ONLY for _each in append_only_ddl(_name)]
+for _name, _statement in [*_TRIGGERS, *(("records", each) for each in _RECORDS_STAY)]:
+    _trigger = DDL(_statement).execute_if(dialect="sqlite")  # type: ignore[no-untyped-call]
+    event.listen(metadata.tables[_name], "after_create", _trigger)

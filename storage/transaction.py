@@ -86,9 +86,10 @@ class Append(Operation):
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Call(Operation):
-    """Anything else: runs in a savepoint of the group's transaction."""
+    """Anything else: runs in a savepoint of the group's transaction; audited where it succeeds."""
 
     run: Callable[[Connection], object]
+    entries: Sequence[Values] = ()
 
 
 def prepare(commit: Commit, *, creates: bool = False) -> Append:
@@ -259,6 +260,8 @@ class GroupStore:
                             chain_ = self._flush(cursor, buffered, chain_)
                             buffered = _Buffered()
                             self._called(connection, operation)
+                            if operation.error is None:
+                                buffered.entries.extend(operation.entries)
                 chain_ = self._flush(cursor, buffered, chain_)
             finally:
                 cursor.close()

@@ -81,10 +81,11 @@ class Writer:
         if announcements:
             await self._done(Append(announced=prepare_announced(announcements)))
 
-    async def call(self, run: Callable[[Connection], T]) -> T:
+    async def call(self, run: Callable[[Connection], T], entries: Sequence[AuditEntry] = ()) -> T:
         """Run `run` on the writing connection, in a savepoint of the group's transaction.
 
-        It may run twice (when the group is rolled back), so it must have no other effect.
+        It may run twice (when the group is rolled back), so it must have no other effect. entries:
+        are stored in the same transaction, where `run` succeeds.
         """
         result: T | None = None
 
@@ -92,7 +93,7 @@ class Writer:
             nonlocal result
             result = run(connection)
 
-        await self._done(Call(run=kept))
+        await self._done(Call(run=kept, entries=prepare_entries(entries)))
         return result  # type: ignore[return-value]  # set: an operation without error has run
 
     async def close(self) -> None:

@@ -128,6 +128,7 @@ AuditAction = Literal[
     "lock_acquired", "lock_released", "lock_expired", "lock_broken",
     "step", "amend",
     "break_glass", "break_glass_end",
+    "prune",
     "audit_read", "audit_export", "backup", "restore", "compact",
 ]  # fmt: skip
 """What the audit trail speaks of: a closed list. `server/audit/actions.py` says what each means;

@@ -64,6 +64,7 @@ ACTIONS: dict[AuditAction, Action] = {
     "audit_export": Action("the audit trail was exported", "R", _AUDIT_USED, ("110106",)),
     "backup": Action("the database was copied", "R", "110106", ()),
     "restore": Action("a backup took the place of the database", "U", "110107", ()),
+    "prune": _rest("a record was removed when its retention was over", "D", "delete"),
     "compact": Action("snapshots were rebuilt", "E", "110100", ()),
 }
 """Every action of the trail."""

@@ -14,7 +14,7 @@ from server.errors import EditRefused
 from server.house import House
 from server.problems import kind_of, problem_of
 from server.rest.shapes import record_id_of
-from storage.errors import RecordNotFound
+from storage.errors import RecordNotFound, RecordPruned
 from sync.effects import AuditAction, AuditOutcome
 
 if TYPE_CHECKING:
@@ -58,5 +58,7 @@ async def _record_of(house: House, route: str, path: Mapping[str, str]) -> str:
         return ""
     try:
         return await record_id_of(house.store, path["id"])
+    except RecordPruned as error:
+        return error.record_id
     except RecordNotFound:
         return ""

@@ -8,7 +8,7 @@ import msgspec
 from permissions.model import Rule
 from server.problems import invalid
 from server.rest.shapes import instant, record_id_of
-from storage.errors import RecordNotFound, UserNotFound
+from storage.errors import RecordNotFound, RecordPruned, UserNotFound
 from storage.ports import AuditFilter, Store
 from sync.effects import AuditAction, AuditOutcome
 
@@ -69,6 +69,8 @@ def _utc(name: str, at: datetime | None) -> datetime | None:
 async def _record(store: Store, address: str) -> str:
     try:
         return await record_id_of(store, address)
+    except RecordPruned as error:
+        return error.record_id  # its entries stay
     except RecordNotFound as error:
         raise invalid("record", Rule.UNKNOWN_FIELD, "There is no such record.") from error
 

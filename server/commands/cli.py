@@ -8,6 +8,7 @@ import typer
 from server.commands.errors import CommandError, OneLineGroup
 from server.commands.options import Data, settings_for
 from server.commands.records import backup, compact, history, inspect, restore, verify
+from server.commands.retention import prune
 from server.commands.trail import audit
 from server.commands.users import users
 
@@ -24,7 +25,7 @@ app = typer.Typer(
 app.add_typer(users, name="user")
 profiles = typer.Typer(help="Profiles: what a kind of record is.", no_args_is_help=True)
 app.add_typer(profiles, name="profile")
-for command in (inspect, history, verify, audit, compact, backup, restore):
+for command in (inspect, history, verify, audit, prune, compact, backup, restore):
     app.command()(command)
 
 

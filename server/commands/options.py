@@ -43,10 +43,12 @@ def with_store(
     *,
     create: bool = False,
     read_only: bool = False,
+    alone: bool = False,
 ) -> T:
     """Run `run` with the store of the data directory open, beside a running server if there is one.
 
-    create: make the database if there is none. Raises CommandError, storage.StorageError.
+    create: make the database if there is none. alone: no server may be running.
+    Raises CommandError, storage.StorageError.
     """
     from storage import SqliteStore
 
@@ -57,7 +59,7 @@ def with_store(
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def opened() -> T:
-        store = await SqliteStore.open(path, read_only=read_only)
+        store = await SqliteStore.open(path, read_only=read_only, alone=alone)
         try:
             return await run(store, settings)
         finally:
@@ -73,7 +75,9 @@ async def audit_command(
     await store.append_audit([command_entry(action, detail, record_id)])
 
 
-def command_entry(action: "AuditAction", detail: str = "", record_id: str = "") -> "AuditEntry":
+def command_entry(
+    action: "AuditAction", detail: str = "", record_id: str = "", version: int = 0
+) -> "AuditEntry":
     """What an operator did: the log-in is the number of their account on this machine."""
     import os
 
@@ -81,5 +85,5 @@ def command_entry(action: "AuditAction", detail: str = "", record_id: str = "") 
 
     return AuditEntry(
         at=now(), action=action, outcome="success", user_id="", login_id=f"uid:{os.getuid()}",
-        device="command", address="", record_id=record_id, detail=detail,
+        device="command", address="", record_id=record_id, version=version, detail=detail,
     )  # fmt: skip

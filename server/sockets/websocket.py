@@ -229,6 +229,7 @@ async def opening(
             room = await held.enter_async_context(rooms.opened(record_id))
             rooms.check_join(room, principal)
         except Exception as error:
+            record_id = getattr(error, "record_id", "") or record_id
             outcome: AuditOutcome = "denied" if isinstance(error, NotAllowed) else "failure"
             await audit(outcome, kind_of(error).slug)
             raise

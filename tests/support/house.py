@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from server.logs import configure_logs
 from server.profiles import load_policies
 from server.rooms import RoomHost
 from server.settings import Settings
-from storage import MemoryStore, SqliteStore, User
+from storage import MemoryStore, SqliteStore, User, UserExists
 from sync.effects import AuditEntry
 
 __all__ = ["Household", "living"]
@@ -55,8 +55,9 @@ class Household:
                 password_hash=self.house.authenticator.passwords.hash(PASSWORD),
                 disabled=False, created_at=self.now,
             )  # fmt: skip
-            await self.store.directory.add_user(user)
-            self.users[username] = user
+            with suppress(UserExists):  # the store was there before
+                await self.store.directory.add_user(user)
+            self.users[username] = await self.store.directory.user_by_username(username)
         return self.users[username]
 
     async def token(self, username: str) -> str:
