@@ -24,6 +24,7 @@ _CANCELLED = Decision(False, Rule.COMPLETED, "The record is cancelled; it takes 
 _NOT_WHOLE = Decision(
     False, Rule.ROLE, "The record holds fields that you may not read; open it without syncing."
 )
+_BY_POWER = frozenset({Rule.ROLE, Rule.ASSIGNMENT, Rule.STEP})
 _UNASSIGNED = Decision(False, Rule.ASSIGNMENT, "You are not assigned to this record.")
 
 
@@ -84,6 +85,24 @@ class Policy:
                 return _UNASSIGNED
             return _allowed_as(role, f"may do {step.title}")
         return self._no_role(principal, f"do {step.title}")
+
+    def decide_with(
+        self,
+        principal: Principal,
+        operation: Operation,
+        field: Field | None,
+        state: RecordState,
+        power: Power,
+    ) -> Decision:
+        """`decide`; or the power, where only role, assignment or step stand against the principal.
+
+        No power opens a closed record or changes what is only added to.
+        """
+        decision = self.decide(principal, operation, field, state)
+        if decision.allowed or decision.rule not in _BY_POWER:
+            return decision
+        by_power = self.may(principal, power)
+        return by_power if by_power.allowed else decision
 
     def may_open(self, principal: Principal, state: RecordState) -> Decision:
         """Whether the principal may open a record: read it and join its room, in any status."""

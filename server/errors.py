@@ -4,7 +4,6 @@ ServerError
 ├── EditRefused        one or more fields of a REST edit are refused; nothing of it was applied
 ├── VersionMismatch    the record moved on since the caller read it ("Please refresh")
 ├── AlreadyDecided     the conflict or refusal was decided before, and is decided once
-├── NotApplicable      nothing of this refusal can be proposed again
 ├── NotAllowed         this person may not do this at all
 ├── AlreadyAllowed     emergency access to what is open to this person anyway
 ├── NotSignedIn        no valid log-in
@@ -44,7 +43,6 @@ __all__ = [
     "MalformedRequest",
     "MethodNotAllowed",
     "NotAllowed",
-    "NotApplicable",
     "NotSignedIn",
     "OriginNotAllowed",
     "Overloaded",
@@ -108,10 +106,6 @@ class VersionMismatch(ServerError):
 
 
 class AlreadyDecided(ServerError):
-    pass
-
-
-class NotApplicable(ServerError):
     pass
 
 

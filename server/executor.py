@@ -62,6 +62,7 @@ class Batch:
         self.refusals: list[Refusal] = []
         self.conflicts: list[Conflict] = []
         self.losses: list[Loss] = []
+        self.decided: dict[str, Refusal] = {}
         self.audit: list[AuditEntry] = []
         self.emergency: frozenset[str] = frozenset()
         """Who has emergency access: what they do is marked in the trail."""
@@ -170,6 +171,17 @@ class Batch:
             entry_for(author, "step", "success", at, self.record_id, self.version, detail)
         )
 
+    def add_decision(self, refusal: Refusal, who: Principal, at: datetime) -> None:
+        """Take in that somebody has applied or dismissed a refusal; its author is told."""
+        self.decided[refusal.id] = refusal
+        action: AuditAction = "apply" if refusal.status == "applied" else "dismiss"
+        detail = f"refusal={refusal.id} for={refusal.author}"
+        self.audit.append(
+            entry_for(who, action, "success", at, self.record_id, self.version, detail)
+        )
+        payload = {"refusal": refusal.id, "field": refusal.field, "by": who.user_id}
+        self.announce(f"refusal_{refusal.status}", at, users=(refusal.author,), payload=payload)
+
     def _add_row(
         self, accepted: Accepted, peer: Peer | None, heal: bool, author: Principal, at: datetime
     ) -> None:
@@ -193,14 +205,14 @@ class Batch:
 
     def is_empty(self) -> bool:
         """Whether there is nothing to store."""
-        return not (self.rows or self.refusals or self.audit or self.announcements)
+        return not (self.rows or self.refusals or self.decided or self.audit or self.announcements)
 
     def as_commit(self) -> Commit:
         conflicts = {conflict.id: conflict for conflict in self.conflicts}
         return Commit(
             record_id=self.record_id, base_version=self.base_version, rows=tuple(self.rows),
             changes=tuple(self.changes.values()),
-            refusals=tuple(self.refusals), conflicts=tuple(conflicts.values()),
+            refusals=(*self.refusals, *self.decided.values()), conflicts=tuple(conflicts.values()),
             audit=tuple(self.audit), announcements=tuple(self.announcements), facts=self.facts,
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from ulid import ULID
 
+from permissions.fields import Power
 from permissions.model import Principal, Rule
 from server.errors import EditRefused, FieldViolation
 from server.executor import Batch
@@ -23,11 +24,14 @@ from sync.frame import Frame, Knowledge
 from sync.instants import instant
 from sync.record_facts import flow_facts
 from sync.room import Room
-from sync.update import decode_update
+from sync.update import Update, decode_update
 from sync.view import chart_of
 from sync.workflow import begin
 
-__all__ = ["add_entry", "edit_fields", "is_carried", "new_record_rows", "view_of"]
+__all__ = [
+    "add_entry", "desk_client", "edit_fields", "is_carried", "new_record_rows", "propose_update",
+    "view_of",
+]  # fmt: skip
 
 MAX_NESTING = Bounds().max_nesting
 
@@ -42,12 +46,21 @@ def view_of(room: Room, principal: Principal | None) -> RecordView:
 
 
 def edit_fields(
-    live: LiveRoom, batch: Batch, author: Principal, fields: Mapping[str, Json], at: datetime
+    live: LiveRoom,
+    batch: Batch,
+    author: Principal,
+    fields: Mapping[str, Json],
+    at: datetime,
+    power: Power | None = None,
 ) -> None:
-    """Propose all of `fields`. Raises EditRefused."""
-    room = live.room
-    _check_names(room, fields)
-    _propose(room, batch, author, fields, live.desk_client(author.user_id, _new_client), at)
+    """Propose all of `fields`, where need be by a power. Raises EditRefused."""
+    _check_names(live.room, fields)
+    _propose(live.room, batch, author, fields, desk_client(live, author), at, power)
+
+
+def desk_client(live: LiveRoom, author: Principal) -> int:
+    """The Yjs client id under which this person's REST edits are written in the room."""
+    return live.desk_client(author.user_id, _new_client)
 
 
 def add_entry(
@@ -57,6 +70,7 @@ def add_entry(
     section: str,
     value: Mapping[str, Json],
     at: datetime,
+    power: Power | None = None,
 ) -> str:
     """Propose a new entry; the server fills `id`, `at` and `by`. Raises EditRefused."""
     room = live.room
@@ -72,8 +86,7 @@ def add_entry(
         "by": author.user_id,
     }
     name = f"{section}.{entry_id}"
-    client = live.desk_client(author.user_id, _new_client)
-    _propose(room, batch, author, {name: entry}, client, at)
+    _propose(room, batch, author, {name: entry}, desk_client(live, author), at, power)
     return entry_id
 
 
@@ -107,6 +120,7 @@ def _propose(
     fields: Mapping[str, Json],
     client: int,
     at: datetime,
+    power: Power | None = None,
 ) -> None:
     wrong = [name for name, value in fields.items() if not is_carried(value)]
     if wrong:
@@ -123,6 +137,18 @@ def _propose(
                 draft.set(root, key, value)
 
     update = decode_update(room.document.draft(client, edit), Bounds())
+    propose_update(room, batch, author, update, at, power)
+
+
+def propose_update(
+    room: Room,
+    batch: Batch,
+    author: Principal,
+    update: Update,
+    at: datetime,
+    power: Power | None = None,
+) -> None:
+    """Propose an update that was drafted here, all of it or nothing. Raises EditRefused."""
     knowledge = Knowledge(room.books.index.state_vector(), room.version)
     proposal = room.propose_now(
         Frame(
@@ -132,6 +158,7 @@ def _propose(
             received_at=at,
             written_at=at,
             whole=True,
+            power=power,
         )
     )
     if proposal.accepted is None and proposal.refusals:

@@ -5,6 +5,7 @@ StorageError
 │   └── RecordPruned    one had it, and was removed when its retention was over (.record_id)
 ├── RecordExists        a record with this id or number was stored before
 ├── VersionConflict     the log does not stand where the commit says (.expected, .actual)
+├── RefusalNotFound     the record has no refusal with this id
 ├── UserExists          the user name is taken (compared without case)
 ├── UserNotFound        no account has this id or name
 ├── LoginNotFound       no log-in has this id or token
@@ -23,6 +24,7 @@ __all__ = [
     "RecordExists",
     "RecordNotFound",
     "RecordPruned",
+    "RefusalNotFound",
     "StorageError",
     "StoreCorrupt",
     "StoreIncompatible",
@@ -67,6 +69,13 @@ class VersionConflict(StorageError):
         super().__init__(f"The record stands at version {actual}, not {expected}.")
         self.expected = expected
         self.actual = actual
+
+
+class RefusalNotFound(StorageError):
+    """The record has no refusal with this id."""
+
+    def __init__(self) -> None:
+        super().__init__("The record has no such refusal.")
 
 
 class UserExists(StorageError):

@@ -17,6 +17,7 @@ from storage.errors import (
     LoginNotFound,
     RecordExists,
     RecordNotFound,
+    RefusalNotFound,
     StoreUnavailable,
     UserExists,
     UserNotFound,
@@ -29,9 +30,11 @@ from storage.ports import (
     ChangeFilter,
     ConflictFilter,
     Ending,
+    FoundRefusal,
     Login,
     RecordFilter,
     RecordHead,
+    RefusalFilter,
     SoundRecord,
     StoredChange,
     StoredRecord,
@@ -98,6 +101,7 @@ class MemoryRecords:
         self._announcements = announcements
         self._records: dict[str, _Record] = {}
         self._by_number: dict[str, str] = {}
+        self._refusal_order: dict[tuple[str, str], int] = {}
         self._numbers: dict[str, int] = {}
 
     async def create(self, record_id: str, commit: Commit) -> None:
@@ -142,6 +146,8 @@ class MemoryRecords:
         )
         record.changes.update({(one.version, one.ordinal): one for one in commit.changes})
         record.refusals.update({refusal.id: refusal for refusal in commit.refusals})
+        for refusal in commit.refusals:
+            self._refusal_order.setdefault((commit.record_id, refusal.id), len(self._refusal_order))
         record.conflicts.update({conflict.id: conflict for conflict in commit.conflicts})
         self._announcements.take_in(commit.announcements)
         self._trail.extend(commit.audit)
@@ -233,6 +239,33 @@ class MemoryRecords:
         self._trail.require_open()
         return list(self._record(record_id).conflicts.values())
 
+    async def refusal(self, record_id: str, refusal_id: str) -> Refusal:
+        self._trail.require_open()
+        record = self._records.get(record_id)
+        if record is None or refusal_id not in record.refusals:
+            raise RefusalNotFound
+        return record.refusals[refusal_id]
+
+    async def list_refusals(self, wanted: RefusalFilter) -> Sequence[FoundRefusal]:
+        self._trail.require_open()
+        order = self._refusal_order
+        after = -1 if wanted.after is None else order.get(wanted.after, len(order))
+        found: list[FoundRefusal] = []
+        for (record_id, refusal_id), number in order.items():
+            record = self._records[record_id]
+            refusal = record.refusals[refusal_id]
+            if (
+                number > after
+                and (
+                    refusal.author == wanted.author or record.head.facts.profile in wanted.profiles
+                )
+                and wanted.record_id in (None, record_id)
+                and wanted.status in (None, refusal.status)
+            ):
+                bare = msgspec.structs.replace(refusal, original=b"")
+                found.append(FoundRefusal(head=record.head, refusal=bare))
+        return found[: wanted.limit]
+
     async def list_conflicts(self, wanted: ConflictFilter) -> Sequence[Conflict]:
         self._trail.require_open()
         record = self._records.get(wanted.record_id)
@@ -281,6 +314,8 @@ def _check_instants(commit: Commit) -> None:
         change_row(commit.record_id, change)
     for refusal in commit.refusals:
         micros(refusal.at), micros(refusal.written_at)
+        if refusal.decided_at is not None:
+            micros(refusal.decided_at)
     for entry in commit.audit:
         micros(entry.at)
     for announcement in commit.announcements:

@@ -29,11 +29,13 @@ __all__ = [
     "ChangeFilter",
     "ConflictFilter",
     "Directory",
+    "FoundRefusal",
     "Hearer",
     "Login",
     "RecordFilter",
     "RecordHead",
     "Records",
+    "RefusalFilter",
     "SoundRecord",
     "Store",
     "StoredAnnouncement",
@@ -129,6 +131,28 @@ class StoredChange(msgspec.Struct, frozen=True, kw_only=True):
     address: str
 
 
+class RefusalFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which refusals a listing wants: those of `author`, and all of records of `profiles`.
+
+    record_id, status: None means any.
+    """
+
+    author: str | None = None
+    profiles: frozenset[str] = frozenset()
+    record_id: str | None = None
+    status: str | None = None
+    after: tuple[str, str] | None = None
+    """Record and id of the last one of the page before (oldest first)."""
+    limit: int = 50
+
+
+class FoundRefusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A refusal in a listing, without its original bytes, and the record that it is of."""
+
+    head: RecordHead
+    refusal: Refusal
+
+
 class Records(Protocol):
     """Records, their logs and what judging them left behind."""
 
@@ -176,6 +200,12 @@ class Records(Protocol):
         """
 
     async def refusals(self, record_id: str) -> Sequence[Refusal]: ...
+
+    async def refusal(self, record_id: str, refusal_id: str) -> Refusal:
+        """One, with its original bytes. Raises RefusalNotFound."""
+
+    async def list_refusals(self, wanted: RefusalFilter) -> Sequence[FoundRefusal]:
+        """One page, oldest first; empty for a record or a place that does not exist."""
 
     async def conflicts(self, record_id: str) -> Sequence[Conflict]: ...
 

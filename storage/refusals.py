@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, literal, or_, select
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.columns import conflict_values, conflict_values_text, instant, micros
-from storage.ports import ConflictFilter
-from storage.tables import conflicts, refusals
+from storage.errors import RefusalNotFound
+from storage.heads import HEAD_COLUMNS, head_of
+from storage.ports import ConflictFilter, FoundRefusal, RefusalFilter
+from storage.tables import conflicts, records, refusals
 from sync.effects import Conflict, Refusal
 
 __all__ = [
@@ -17,7 +19,9 @@ __all__ = [
     "REFUSAL_COLUMNS",
     "conflict_row",
     "list_conflicts",
+    "list_refusals",
     "read_conflicts",
+    "read_refusal",
     "read_refusals",
     "refusal_row",
     "upsert_conflicts",
@@ -46,6 +50,9 @@ def refusal_row(record_id: str, refusal: Refusal) -> tuple[object, ...]:
         micros(refusal.written_at),
         refusal.original,
         refusal.status,
+        refusal.decided_by,
+        None if refusal.decided_at is None else micros(refusal.decided_at),
+        refusal.decision_reason,
     )
 
 
@@ -79,10 +86,11 @@ def upsert_conflicts() -> Insert:
     return statement.on_conflict_do_update(index_elements=["record_id", "id"], set_=replaced)
 
 
-def _refusal(row: Row[Any]) -> Refusal:
-    values = row._asdict()
+def _refusal(values: dict[str, Any]) -> Refusal:
     values["at"] = instant(values["at"])
     values["written_at"] = instant(values["written_at"])
+    if values["decided_at"] is not None:
+        values["decided_at"] = instant(values["decided_at"])
     return Refusal(**values)
 
 
@@ -98,7 +106,51 @@ async def read_refusals(connection: AsyncConnection, record_id: str) -> Sequence
     columns = [refusals.c[name] for name in REFUSAL_COLUMNS[1:]]
     wanted = select(*columns).where(refusals.c.record_id == record_id)
     found = await connection.execute(wanted.order_by(refusals.c.sequence))
-    return [_refusal(row) for row in found]
+    return [_refusal(row._asdict()) for row in found]
+
+
+async def read_refusal(connection: AsyncConnection, record_id: str, refusal_id: str) -> Refusal:
+    """Raises RefusalNotFound."""
+    columns = [refusals.c[name] for name in REFUSAL_COLUMNS[1:]]
+    wanted = select(*columns).where(refusals.c.record_id == record_id, refusals.c.id == refusal_id)
+    row = (await connection.execute(wanted)).first()
+    if row is None:
+        raise RefusalNotFound
+    return _refusal(row._asdict())
+
+
+async def list_refusals(
+    connection: AsyncConnection, wanted: RefusalFilter
+) -> Sequence[FoundRefusal]:
+    """One page, oldest first."""
+    columns = [refusals.c[name] for name in REFUSAL_COLUMNS[1:] if name != "original"]
+    heads = [records.c[name].label(f"head_{name}") for name in HEAD_COLUMNS]
+    query = select(*columns, literal(b"").label("original"), *heads).join(
+        records, records.c.id == refusals.c.record_id
+    )
+    whose = []
+    if wanted.author is not None:
+        whose.append(refusals.c.author == wanted.author)
+    if wanted.profiles:
+        whose.append(records.c.profile.in_(sorted(wanted.profiles)))
+    query = query.where(or_(*whose) if whose else literal(value=False))
+    if wanted.record_id is not None:
+        query = query.where(refusals.c.record_id == wanted.record_id)
+    if wanted.status is not None:
+        query = query.where(refusals.c.status == wanted.status)
+    if wanted.after is not None:
+        of_record, refusal_id = wanted.after
+        last = select(refusals.c.sequence).where(
+            refusals.c.record_id == of_record, refusals.c.id == refusal_id
+        )
+        query = query.where(refusals.c.sequence > last.scalar_subquery())
+    found = await connection.execute(query.order_by(refusals.c.sequence).limit(wanted.limit))
+    return [_found(row._asdict()) for row in found]
+
+
+def _found(row: dict[str, Any]) -> FoundRefusal:
+    head = {name: row.pop(f"head_{name}") for name in HEAD_COLUMNS}
+    return FoundRefusal(head=head_of(head), refusal=_refusal(row))
 
 
 async def list_conflicts(connection: AsyncConnection, wanted: ConflictFilter) -> Sequence[Conflict]:

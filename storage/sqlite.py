@@ -25,10 +25,12 @@ from storage.ports import (
     ChangeFilter,
     ConflictFilter,
     Ending,
+    FoundRefusal,
     Hearer,
     Login,
     RecordFilter,
     RecordHead,
+    RefusalFilter,
     SoundRecord,
     StoredAnnouncement,
     StoredChange,
@@ -148,6 +150,14 @@ class SqliteRecords:
             return found or await _nothing_of(on, record_id)
 
         return await self._readers.on_loop(read)
+
+    async def refusal(self, record_id: str, refusal_id: str) -> Refusal:
+        return await self._readers.on_loop(
+            lambda on: refusals.read_refusal(on, record_id, refusal_id)
+        )
+
+    async def list_refusals(self, wanted: RefusalFilter) -> Sequence[FoundRefusal]:
+        return await self._readers.on_loop(lambda on: refusals.list_refusals(on, wanted))
 
     async def list_conflicts(self, wanted: ConflictFilter) -> Sequence[Conflict]:
         return await self._readers.on_loop(lambda on: refusals.list_conflicts(on, wanted))

@@ -212,10 +212,15 @@ refusals = Table(
     _int("written_at"),
     _blob("original"),
     _text("status"),
+    Column("decided_by", Text),
+    Column("decided_at", _INT),
+    Column("decision_reason", Text),
     UniqueConstraint("record_id", "id"),
     CheckConstraint("status IN ('open', 'applied', 'dismissed')", name="status"),
     sqlite_strict=True,
 )
+
+Index("ix_refusals_author", refusals.c.author)
 
 conflicts = Table(
     "conflicts",

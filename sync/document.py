@@ -32,6 +32,9 @@ class Absent:
 
 ABSENT = Absent()
 
+NOTHING = b"\x00\x00"
+"""The update that changes nothing."""
+
 _TRUSTED = Bounds(
     max_frame_bytes=2**31,
     max_structs=2**31,
@@ -137,13 +140,28 @@ class Document:
         return struct
 
     def in_order(self, name: str, units: list[Id], arriving: bytes) -> bool:
-        """Whether these units of a text, deleted ones too, stand in this order.
+        """Whether these units of a text, deleted ones too, stand in this order. Costs a copy."""
+        positions = self._marked(name, units, arriving)
+        return positions == sorted(positions)
 
-        Asked of Yrs itself: on a copy (with `arriving`, an update, applied) a mark is put directly
-        behind each, as client 0, which precedes whatever else follows it. Costs a copy.
+    def offsets_behind(self, name: str, units: list[Id]) -> list[tuple[int, int]]:
+        """Where each of these units of a text, deleted ones too, ends: characters shown before it.
+
+        With each goes its rank among them, because several may end at one place. At most
+        `len(MARKS)` less the private-use characters of the text. Costs a copy.
+        """
+        positions = self._marked(name, units, NOTHING)
+        ranks = {position: rank for rank, position in enumerate(sorted(positions))}
+        return [(position - ranks[position], ranks[position]) for position in positions]
+
+    def _marked(self, name: str, units: list[Id], arriving: bytes) -> list[int]:
+        """Where marks stand that are put directly behind each of the units.
+
+        Asked of Yrs itself: they are put into a copy (with `arriving`, an update, applied), as
+        client 0, which precedes whatever else follows a unit.
         """
 
-        def look() -> bool:
+        def look() -> list[int]:
             copy: Doc[Any] = Doc(client_id=self.server_client)
             copy.apply_update(self._doc.get_update())
             copy.apply_update(arriving)
@@ -156,8 +174,7 @@ class Document:
             ]
             copy.apply_update(encode_update({0: structs}, {}))
             shown = str(text)
-            positions = [shown.index(mark) for mark in marks]
-            return positions == sorted(positions)
+            return [shown.index(mark) for mark in marks]
 
         return self._guard(look)
 
@@ -230,7 +247,7 @@ class Draft:
         with self._doc.transaction():
             edit(self)
         self._doc.unobserve(subscription)
-        return captured[0] if captured else b"\x00\x00"
+        return captured[0] if captured else NOTHING
 
     def set(self, root: str, key: str, value: object) -> None:
         """Set one key of a root map; None clears it."""
@@ -239,6 +256,11 @@ class Draft:
             target[key] = value
         elif key in target:
             del target[key]
+
+    def insert_text(self, name: str, offset: int, words: str) -> None:
+        """Insert into a root text behind so many characters."""
+        text: Text = self._doc.get(name, type=Text)
+        text.insert(len(str(text)[:offset].encode()), words)
 
     def replace_text(self, name: str, wanted: str) -> None:
         """Turn a root text into `wanted` by the smallest single replacement.

@@ -62,7 +62,8 @@ class UpdateRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """One refused field of one update. `value` is JSON text; `original` what the peer sent of it.
 
-    id: `"<version>.<ordinal>"`, unique in its record.
+    id: `"<version>.<ordinal>"`, unique in its record. decided_by, decided_at, decision_reason: who
+    applied or dismissed it; the reason may be None for what was applied.
     """
 
     id: str
@@ -79,6 +80,9 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     written_at: datetime
     original: bytes
     status: Literal["open", "applied", "dismissed"] = "open"
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    decision_reason: str | None = None
 
 
 class ConflictValue(msgspec.Struct, frozen=True, kw_only=True):

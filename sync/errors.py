@@ -6,6 +6,7 @@ SyncError
 │   └── FrameTooLarge       … larger than `Bounds` allows (close 4413)
 ├── ForeignClientId         a struct carries the client id of another person (close 4409)
 ├── HealingExhausted        undoing this peer's refused edits costs too much (close 4409)
+├── NotRepeatable           nothing of this refusal can be proposed again
 ├── DocumentSuspect         pycrdt panicked or disagrees with the index: drop and reload the room
 ├── CorruptLog              stored rows or a snapshot do not replay
 ├── LockHeld                somebody else, or another window of the same person, holds the field
@@ -28,6 +29,7 @@ __all__ = [
     "LockLost",
     "MalformedFrame",
     "MalformedUpdate",
+    "NotRepeatable",
     "SyncError",
     "TooManyLocks",
 ]
@@ -59,6 +61,10 @@ class ForeignClientId(SyncError):
 
 class HealingExhausted(SyncError):
     """A refused deletion is larger than the connection's remaining healing budget."""
+
+
+class NotRepeatable(SyncError):
+    """Nothing of this refusal can be proposed again; it can be read, exported and dismissed."""
 
 
 class DocumentSuspect(SyncError):

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from permissions.fields import Power
 from permissions.model import Decision, Principal, RoleChange
 from sync.structs import Id
 from sync.update import Update
@@ -61,6 +62,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     live: it came as its author typed, not as what a replica had been missing (a SyncStep2).
     roles: the author's roles from each instant on, where they changed within the journal's times.
     denied: why nothing of the update is taken, though it keeps its clocks. SPEC JOUR-3, JOUR-6.
+    power: under which the author writes what is not theirs (somebody's refusal, applied).
     """
 
     update: Update
@@ -73,6 +75,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     live: bool = True
     roles: tuple[RoleChange, ...] = ()
     denied: Decision | None = None
+    power: Power | None = None
 
 
 def roles_since(

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from permissions.entries import is_amendment
 from permissions.fields import Field
-from permissions.model import Decision, Operation, Rule
+from permissions.model import Decision, Operation, Principal, Rule
 from sync.anchors import Anchors, agrees
 from sync.arbiter import cleared_tail
 from sync.fields import VOID, Place, RangeSet
@@ -95,6 +95,12 @@ class _Bench:
         self.splits: set[Id] = set()
         self.orderings = 0
         self.many = len(placement.placed) > 1
+
+    def _ask_policy(self, author: Principal, operation: Operation, field: Field | None) -> Decision:
+        policy, state, power = self.record.policy, self.record.state, self.frame.power
+        if power is None:
+            return policy.decide(author, operation, field, state)
+        return policy.decide_with(author, operation, field, state, power)
 
     # -- structs ---------------------------------------------------------------------------------
 
@@ -424,7 +430,7 @@ class _Bench:
         if denied is not None:
             return denied
         author = times.author_of(struct.client, clock)
-        return self.record.policy.decide(author, operation, place.field, self.record.state)
+        return self._ask_policy(author, operation, place.field)
 
     def _may_ask(self, struct: Struct, place: Place) -> Decision:
         """What the policy says of an intent, for who its author was when it was written."""
@@ -437,9 +443,7 @@ class _Bench:
         field = place.field
         if self.frame.denied is not None:
             return self.frame.denied
-        decision = self.record.policy.decide(
-            self.frame.author, Operation.DELETE, field, self.record.state
-        )
+        decision = self._ask_policy(self.frame.author, Operation.DELETE, field)
         if field is None or not decision.allowed:
             return decision
         return self._locked(self._held(field), field, self.frame.written_at) or decision
@@ -501,9 +505,7 @@ class _Bench:
             return SERVER_OWNED
         if place.field.kind != "entry" or self.frame.denied is not None:
             return self._may_delete(place)
-        return self.record.policy.decide(
-            self.frame.author, Operation.CHANGE, place.field, self.record.state
-        )
+        return self._ask_policy(self.frame.author, Operation.CHANGE, place.field)
 
 
 def _is_amendment(struct: Struct) -> bool:

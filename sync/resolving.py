@@ -25,9 +25,6 @@ SIGNED = Decision(
     "The record is closed: only the value that stands can be confirmed. Amend it to correct it.",
 )  # fmt: skip
 
-BY_POWER = frozenset({Rule.ROLE, Rule.ASSIGNMENT, Rule.STEP})
-"""Refusals of a writer that do not bind whoever has the power to resolve conflicts."""
-
 
 def disputed_place(room: Room, conflict_id: str) -> Place | None:
     """Where the open conflict with this id is; None where there is no such open conflict."""
@@ -52,15 +49,12 @@ def judge_resolution(
     field = place.field
     clears = isinstance(value, Absent)
     operation = Operation.DELETE if clears else Operation.WRITE
-    decision = room.policy.decide(resolver, operation, field, room.state)
-    if not decision.allowed:
+    decision = room.policy.decide_with(resolver, operation, field, room.state, "resolve_conflicts")
+    if decision.rule is Rule.COMPLETED:
         power = room.policy.may(resolver, "resolve_conflicts")
-        if decision.rule is Rule.COMPLETED and power.allowed:
+        if power.allowed:
             return power if _stands(room.books.register(place), value) else SIGNED
-        if decision.rule not in BY_POWER or not power.allowed:
-            return decision
-        decision = power
-    if clears or field is None:
+    if not decision.allowed or clears or field is None:
         return decision
     return field.violation(value, key=place.key, principal=resolver) or decision
 

@@ -86,7 +86,8 @@ class Endpoint:
     body, query, answer: types that msgspec decodes and describes. may_be_empty: without a body the
     type's defaults hold. public: works without log-in.
     statuses: the problems a caller must expect besides 401 and 500. audit: what the trail calls a
-    call that was denied or failed; by default what its method does.
+    call that was denied or failed; by default what its method does. without_body: what an empty
+    body stands for; empty: it must not be.
     """
 
     method: str
@@ -103,6 +104,7 @@ class Endpoint:
     request_headers: Sequence[str] = ()
     statuses: Sequence[int] = ()
     audit: AuditAction | None = None
+    without_body: bytes = b""
 
 
 class Resource:
@@ -171,7 +173,7 @@ class Resource:
             raise errors.RequestTimeout from error
         if not raw and endpoint.may_be_empty:
             return endpoint.body()
-        return decode_body(raw, endpoint.body)
+        return decode_body(raw or endpoint.without_body, endpoint.body)
 
 
 class _Disconnected(Exception):

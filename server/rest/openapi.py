@@ -75,7 +75,7 @@ def _operation(
     }
     if endpoint.body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": not endpoint.without_body,
             "content": {JSON: {"schema": schema_of[_key(endpoint.body)]}},
         }
     if endpoint.public:

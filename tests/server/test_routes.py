@@ -16,6 +16,7 @@ from tests.server.test_lock_calls import LOCK_CALLS
 
 PULSE = {"vitals.pulse": 70}
 CHOICE = {"choice": 0, "reason": "measured again"}
+WHY = {"reason": "not needed"}
 SAFETY = {"substance": "x"}
 ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
@@ -38,6 +39,10 @@ CALLS: Calls = [
     ("POST", "/api/records/{id}/entries/safety", SAFETY, {}, "cashier", "nurse", 403, 201),
     ("GET", "/api/records/{id}/refusals", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/records/{id}/diff?from=0", None, {}, "doctor", "nurse", 403, 200),
+    ("GET", "/api/records/{id}/refusals/2.1", None, {}, "doctor", "nurse", 403, 404),
+    ("POST", "/api/records/{id}/refusals/2.1/apply", None, {}, "doctor", "nurse", 403, 404),
+    ("POST", "/api/records/{id}/refusals/2.1/dismiss", WHY, {}, "doctor", "nurse", 403, 404),
+    ("GET", "/api/refusals", None, {}, "stranger", "nurse", 200, 200),
     ("GET", "/api/records/{id}/history", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/records/{id}/conflicts", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/audit", None, {}, "nurse", "supervisor", 403, 200),
@@ -89,6 +94,7 @@ def test_the_table_of_this_test_covers_every_endpoint_that_needs_a_login() -> No
         "outpatient": "{name}",
         "safety": "{section}",
         "1.1": "{cid}",
+        "2.1": "{rid}",
     }
     tested = {(method, path) for method, path, _ in LOCK_CALLS} | set(EMERGENCY_CALLS)
     for method, path, *_ in CALLS:
