@@ -185,7 +185,7 @@ def describe_conflict(register: Register, place: Place, conflict_id: str) -> Con
         values=tuple(
             ConflictValue(
                 value=_json(write.value), author=write.author, written_at=write.written_at,
-                at=write.at, device=write.device, version=write.version,
+                at=write.at, device=write.device, version=write.version, login_id=write.login_id,
             )
             for write in writes
         ),

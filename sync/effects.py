@@ -94,6 +94,7 @@ class ConflictValue(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     device: str
     version: int
+    login_id: str = ""
 
 
 class Conflict(msgspec.Struct, frozen=True, kw_only=True):

@@ -96,6 +96,7 @@ def _resolved(conflict: Conflict, register: Register, write: Write, reason: str)
         own = ConflictValue(
             value=msgspec.json.encode(write.value).decode(), author=write.author,
             written_at=write.written_at, at=write.at, device=write.device, version=write.version,
+            login_id=write.login_id,
         )  # fmt: skip
         values = (*values, own)
     return msgspec.structs.replace(

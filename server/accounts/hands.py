@@ -63,9 +63,19 @@ class Hands:
         return Hand(
             principal=principal_of(user, login),
             created_at=login.created_at,
-            ended_at=login.expires_at if login.ended_at is None else login.ended_at,
+            ended_at=_end_of(login),
             trusted=login.ending != "revoked" and not user.disabled,
             seal_key=login.seal_key,
             skews=() if skew is None else (skew,),
             roles=tuple(await self._directory.role_changes(user.id)),
         )
+
+
+def _end_of(login: Login) -> datetime:
+    """Until when its owner may have written on it.
+
+    One that expired unused may have been in use offline all the time, until its absolute end.
+    """
+    if login.ended_at is None or login.ending == "expired":
+        return login.expires_at
+    return login.ended_at

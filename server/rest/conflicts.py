@@ -1,5 +1,6 @@
 """Conflicts of a record: listing them with every value, and deciding one."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -31,7 +32,8 @@ from server.rest.shapes import (
     record_id_of,
     stored_json,
 )
-from storage.ports import ConflictFilter
+from storage.errors import LoginNotFound
+from storage.ports import ConflictFilter, Store
 from sync.effects import Conflict, ConflictValue
 
 __all__ = ["ENDPOINTS"]
@@ -52,13 +54,17 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class DisputedValue(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the concurrent values of a conflict."""
+    """One of the concurrent values of a conflict.
+
+    skew_ms: how far the device's clock runs ahead, where it told; `written_at` is without it.
+    """
 
     value: msgspec.Raw
     author: Person
     written_at: Instant
     at: Instant
     device: str
+    skew_ms: int | None
     version: int
 
 
@@ -76,6 +82,9 @@ class RecordConflict(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
+Skews = Mapping[str, int | None]
+
+
 async def list_conflicts(call: Call[None, ConflictQuery]) -> Answer:
     """The conflicts of the record, oldest first, with every value and who wrote it."""
     house, query = call.house, call.query
@@ -89,8 +98,9 @@ async def list_conflicts(call: Call[None, ConflictQuery]) -> Answer:
     )
     policy = house.policies[view.profile]
     people = await People.read(house.store)
+    skews = await _skews(house.store, conflicts)
     items = [
-        _conflict(conflict, people)
+        _conflict(conflict, people, skews)
         for conflict in conflicts[: query.limit]
         if policy.may_read(call.principal, _field_named(policy, conflict.field)).allowed
     ]
@@ -121,8 +131,8 @@ async def resolve(call: Call[Resolution, Empty]) -> Answer:
         return Later(lambda: (conflict, live.room.version))
 
     decided: tuple[Conflict, int] = await house.rooms.ask(record_id, work)
-    people = await People.read(house.store)
-    return Answer(value=_conflict(decided[0], people), headers=etag(decided[1]))
+    people, skews = await People.read(house.store), await _skews(house.store, [decided[0]])
+    return Answer(value=_conflict(decided[0], people, skews), headers=etag(decided[1]))
 
 
 def _field_named(policy: Policy, name: str) -> Field | None:
@@ -131,7 +141,18 @@ def _field_named(policy: Policy, name: str) -> Field | None:
     return fields.get(name) or fields.get(name.partition(".")[0])
 
 
-def _conflict(conflict: Conflict, people: People) -> RecordConflict:
+async def _skews(store: Store, conflicts: Sequence[Conflict]) -> Skews:
+    """How far the clocks were ahead that the values were written by, by log-in."""
+    skews: dict[str, int | None] = {}
+    for login_id in {value.login_id for conflict in conflicts for value in conflict.values}:
+        try:
+            skews[login_id] = (await store.directory.login(login_id)).skew_ms
+        except LoginNotFound:  # the server's own, and values from before log-ins were noted
+            skews[login_id] = None
+    return skews
+
+
+def _conflict(conflict: Conflict, people: People, skews: Skews) -> RecordConflict:
     resolved_by = conflict.resolved_by
     return RecordConflict(
         id=conflict.id,
@@ -139,20 +160,21 @@ def _conflict(conflict: Conflict, people: People) -> RecordConflict:
         critical=conflict.critical,
         status=conflict.status,
         base=stored_json(conflict.base),
-        values=[_value(value, people) for value in conflict.values],
+        values=[_value(value, people, skews) for value in conflict.values],
         standing=conflict.standing,
         resolved_by=people.person(resolved_by) if resolved_by else None,
         reason=conflict.reason,
     )
 
 
-def _value(value: ConflictValue, people: People) -> DisputedValue:
+def _value(value: ConflictValue, people: People, skews: Skews) -> DisputedValue:
     return DisputedValue(
         value=stored_json(value.value),
         author=people.person(value.author),
         written_at=instant(value.written_at),
         at=instant(value.at),
         device=value.device,
+        skew_ms=skews[value.login_id],
         version=value.version,
     )
 

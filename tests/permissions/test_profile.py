@@ -293,3 +293,18 @@ def test_a_profile_with_any_value_replaced_is_read_or_refused_but_never_fails(da
 
     with contextlib.suppress(ProfileError):
         parse_profile("\n".join(lines), "changed.toml")
+
+
+@pytest.mark.parametrize(
+    ("line", "unsealed"),
+    [("", "refuse"), ('unsealed = "refuse"', "refuse"), ('unsealed = "sender"', "sender")],
+)
+def test_unproven_edits_are_refused_unless_the_profile_says_otherwise(line, unsealed):
+    profile = parse_profile(SMALL + f"\n[options]\n{line}\n", "example.toml")
+
+    assert profile.unsealed == unsealed
+
+
+def test_an_unknown_fate_of_unproven_edits_is_a_mistake():
+    with pytest.raises(ProfileError, match="unsealed"):
+        parse_profile(SMALL + '\n[options]\nunsealed = "drop"\n', "example.toml")

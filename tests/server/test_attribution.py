@@ -139,6 +139,26 @@ async def test_a_log_in_that_ended_by_itself_stays_good_for_what_came_before(how
 
 
 @pytest.mark.rule("JOUR-5")
+async def test_a_long_shift_offline_keeps_its_times_though_the_log_in_expired_unused() -> None:
+    async with ward_tablet() as ward:
+        a = await ward.user("A", "nurse")
+        of_a = await ward.take_over(a)
+        ward.step(hours=12)
+        await ward.end(of_a, "expired")
+        ward.step(hours=2)
+        sealed = ward.tablet.write(setting("vitals", "pulse", 80))
+        written_at = ward.now
+        ward.step(hours=1)
+        again = await ward.login(a)
+
+        peer = await ward.connect(a, again)
+        await ward.deliver(peer, [sealed])
+
+        (row,) = await ward.rows()
+        assert (row.login_id, row.written_at) == (of_a.id, written_at)
+
+
+@pytest.mark.rule("JOUR-5")
 @pytest.mark.rule("JOUR-3")
 async def test_a_revoked_log_in_is_refused_whole_and_costs_nobody_elses_edit() -> None:
     async with ward_tablet() as ward:

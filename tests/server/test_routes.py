@@ -366,11 +366,18 @@ async def test_refusals_are_seen_by_their_author_and_by_the_supervisor(bench: Be
 async def test_a_conflict_shows_every_value_with_its_author(bench: Bench) -> None:
     record = await bench.record()
     nurse = await bench.principal("nurse")
+    await bench.store.directory.note_skew(nurse.login_id, 240_000)
     values = tuple(
         ConflictValue(
-            value=value, author=nurse.user_id, written_at=START, at=START, device="d", version=1
+            value=value,
+            author=nurse.user_id,
+            written_at=START,
+            at=START,
+            device="d",
+            version=1,
+            login_id=login_id,
         )
-        for value in ("37.2", "null")
+        for value, login_id in (("37.2", nurse.login_id), ("null", ""))
     )
     conflict = Conflict(
         id="1.1", field="vitals.temperature", critical=True, status="open", base="null",
@@ -387,6 +394,7 @@ async def test_a_conflict_shows_every_value_with_its_author(bench: Bench) -> Non
     assert shown["values"][0]["author"] == {
         "id": nurse.user_id, "username": "nurse", "name": "Demo nurse", "role": "nurse",
     }  # fmt: skip
+    assert [value["skew_ms"] for value in shown["values"]] == [240_000, None]
     assert shown["base"] is None
     assert shown["standing"] == 0
 
