@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from server.house import House
 from server.middleware import Outermost, not_found
 from server.rest import (
+    assignments,
     audit,
     conflicts,
     emergencies,
@@ -21,6 +22,7 @@ from server.rest import (
     profiles,
     records,
     refusals,
+    steps,
 )
 from server.rest.about import about_endpoints
 from server.rest.endpoint import Endpoint, resources_of
@@ -32,7 +34,8 @@ __all__ = ["api_endpoints", "build_application"]
 def api_endpoints() -> tuple[Endpoint, ...]:
     """Every HTTP call; OpenAPI describes exactly these."""
     resources = (
-        login, profiles, records, conflicts, refusals, locks, audit, emergencies, history, past,
+        login, profiles, records, steps, assignments, conflicts, refusals, locks, audit,
+        emergencies, history, past,
     )  # fmt: skip
     calls = tuple(endpoint for resource in resources for endpoint in resource.ENDPOINTS)
     return (*calls, *about_endpoints(calls))

@@ -12,9 +12,13 @@ from ulid import ULID
 from permissions.model import Principal
 from server.accounts.authentication import Clock
 from server.accounts.passwords import Passwords
+from server.executor import Batch
+from server.live_room import LiveRoom
 from server.ports import Json, NewRecord, Rooms
+from server.visits import change_step
 from storage.errors import UserExists
 from storage.ports import RecordFilter, Store, User
+from sync.workflow import Action
 
 __all__ = ["DEMO_PASSWORD", "make_demo_accounts", "make_demo_records"]
 
@@ -24,12 +28,16 @@ Fields = Mapping[str, Json]
 
 
 class Stage(NamedTuple):
-    """What one role writes at a step; entries: section and value, "$section" the last one there."""
+    """What one role writes at a step; entries: section and value, "$section" the last one there.
+
+    back: why the step sends the record back, where it does not complete.
+    """
 
     step: str
     role: str
     fields: Fields
     entries: Sequence[tuple[str, Mapping[str, str | int | float | bool]]] = ()
+    back: str = ""
 
 
 class Sample(NamedTuple):
@@ -88,6 +96,7 @@ OUTPATIENT = (
         "lab_tech",
         {"lab_status.state": "done", "lab_reports.report": "No parasites seen. Demo text."},
         (("lab_results", {"order": "$lab_orders", "value": "negative", "status": "final"}),),
+        back="The result is there (demo)",
     ),
     Stage(
         "consultation",
@@ -202,13 +211,26 @@ async def _make_record(
     last_entries: dict[str, str] = {}
     for position, stage in enumerate(stages):
         author = people[stage.role]
+        if position > 0:
+            await _leave(rooms, people[stages[position - 1].role], created.id, stages[position - 1])
         if position > 0 and stage.fields:
             now = await rooms.view(created.id)
             await rooms.edit(author, created.id, stage.fields, if_version=now.version)
         for section, value in stage.entries:
             entry = {key: _resolved(one, last_entries) for key, one in value.items()}
             last_entries[section] = await rooms.add_entry(author, created.id, section, entry)
-    await rooms.stand_at(people[stages[-1].role], created.id, stages[-1].step)
+
+
+async def _leave(rooms: Rooms, author: Principal, record_id: str, stage: Stage) -> None:
+    """Leave a step as somebody at work does: start it, then complete it or send the record back."""
+
+    async def work(live: LiveRoom, batch: Batch) -> None:
+        at = live.now()
+        change_step(live, batch, author, stage.step, "start", at)
+        leaving: Action = "return" if stage.back else "complete"
+        change_step(live, batch, author, stage.step, leaving, at, reason=stage.back)
+
+    await rooms.ask(record_id, work)
 
 
 def _resolved(value: Json, last_entries: Mapping[str, str]) -> Json:

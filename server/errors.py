@@ -4,6 +4,9 @@ ServerError
 ├── EditRefused        one or more fields of a REST edit are refused; nothing of it was applied
 ├── VersionMismatch    the record moved on since the caller read it ("Please refresh")
 ├── AlreadyDecided     the conflict or refusal was decided before, and is decided once
+├── TransitionImpossible  the workflow does not allow this step change now (.current_step)
+├── StepIncomplete     something stands against completing a step (.violations)
+├── AssignmentTaken    somebody else is responsible for the role (.user_id)
 ├── NotAllowed         this person may not do this at all
 ├── AlreadyAllowed     emergency access to what is open to this person anyway
 ├── NotSignedIn        no valid log-in
@@ -34,6 +37,7 @@ from server.people import Instant, Person
 __all__ = [
     "AlreadyAllowed",
     "AlreadyDecided",
+    "AssignmentTaken",
     "ChangedField",
     "EditRefused",
     "FieldHeld",
@@ -54,7 +58,9 @@ __all__ = [
     "RequestTimeout",
     "RequestTooLarge",
     "ServerError",
+    "StepIncomplete",
     "TooManyAttempts",
+    "TransitionImpossible",
     "VersionMismatch",
 ]
 
@@ -162,6 +168,33 @@ class FieldHeld(ServerError):
         self.holder = holder
         self.expires_at = expires_at
         self.held_elsewhere = elsewhere
+
+
+class TransitionImpossible(ServerError):
+    """current_step: where the record stands instead."""
+
+    def __init__(self, reason: str, current_step: str) -> None:
+        super().__init__(reason)
+        self.current_step = current_step
+
+
+class StepIncomplete(ServerError):
+    """violations: everything that stands against completing the step."""
+
+    def __init__(
+        self, reason: str, current_step: str, violations: Sequence[FieldViolation]
+    ) -> None:
+        super().__init__(reason)
+        self.current_step = current_step
+        self.violations = tuple(violations)
+
+
+class AssignmentTaken(ServerError):
+    """user_id: who is responsible."""
+
+    def __init__(self, reason: str, user_id: str | None) -> None:
+        super().__init__(reason)
+        self.user_id = user_id
 
 
 class LockNotFound(ServerError):

@@ -156,6 +156,10 @@ class LiveRoom:
         if not decision.allowed:
             raise NotAllowed(decision.reason)
 
+    def now(self) -> datetime:
+        """The time by the house's clock."""
+        return self._clock()
+
     def sent_version(self, peer: Peer) -> int:
         """The version up to which everything has been sent to the peer; 0 before it has synced."""
         return self.stored_version if peer.id in self._synced else 0
@@ -409,12 +413,6 @@ class LiveRoom:
                 peer.send(encode_sync_step1(dict(vector)))
 
     # -- the server's own hand ---------------------------------------------------------------------
-
-    def stand_at(self, step: str, author: Principal, at: datetime, batch: Batch) -> None:
-        """Write which step the record stands at. Raises ValueError for a step its profile lacks."""
-        if self.room.profile.step(step) is None:
-            raise ValueError("The profile has no such step.")
-        self.write_facts(batch, {"current_step": step}, author, at)
 
     def write_facts(
         self, batch: Batch, facts: Mapping[str, object], author: Principal, at: datetime

@@ -109,9 +109,6 @@ class Rooms(Protocol):
         Raises EditRefused, NotAllowed, RecordNotFound; VersionMismatch where a version is named.
         """
 
-    async def stand_at(self, author: Principal, record_id: str, step: str) -> None:
-        """Let the record stand at a step of its profile. Raises RecordNotFound."""
-
     def in_emergency(self, record_id: str, user_id: str) -> bool:
         """Whether somebody is on a loaded record by emergency access alone."""
 

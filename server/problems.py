@@ -58,6 +58,9 @@ PROBLEMS: dict[type[BaseException], Kind] = {
     errors.EditRefused: Kind(403, 4403, "edit-refused", "Edit refused"),
     errors.VersionMismatch: Kind(412, 4409, "version-mismatch", "Please refresh"),
     errors.AlreadyDecided: Kind(409, 4409, "already-decided", "Already decided"),
+    errors.TransitionImpossible: Kind(409, 4409, "transition-impossible", "Not possible now"),
+    errors.StepIncomplete: Kind(422, 4400, "step-incomplete", "Not complete yet"),
+    errors.AssignmentTaken: Kind(409, 4409, "assignment-taken", "Somebody else is responsible"),
     errors.PreconditionRequired: Kind(428, 4400, "precondition-required", "If-Match required"),
     errors.MalformedRequest: Kind(400, 4400, "malformed", "Malformed request"),
     errors.InvalidRequest: Kind(422, 4400, "invalid", "Invalid request"),
@@ -73,6 +76,7 @@ PROBLEMS: dict[type[BaseException], Kind] = {
     storage_errors.RecordNotFound: Kind(404, 4404, "not-found", "Not found"),
     storage_errors.RecordPruned: Kind(410, 4404, "removed", "Removed"),
     storage_errors.RecordExists: Kind(409, 4409, "record-exists", "Record exists"),
+    storage_errors.PatientWaits: Kind(409, 4409, "patient-waits", "The patient waits already"),
     storage_errors.VersionConflict: Kind(503, 1012, "overloaded", "Come back in a moment"),
     storage_errors.RefusalNotFound: Kind(404, 4404, "not-found", "Not found"),
     storage_errors.UserExists: Kind(409, 4409, "user-exists", "User exists"),
@@ -124,6 +128,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
     errors: tuple[FieldViolation, ...] = ()
     current_version: int | None = None
+    current_step: str | None = None
     changed: tuple[str, ...] | None = None
     holder: Mapping[str, str] | None = None
     expires_at: str | None = None
@@ -164,6 +169,7 @@ def problem_of(error: BaseException) -> Problem:
         detail=_detail(error, kind),
         errors=getattr(error, "violations", ()),
         current_version=getattr(error, "current_version", None),
+        current_step=getattr(error, "current_step", None),
         changed=getattr(error, "changed", None),
         holder=getattr(error, "holder", None),
         expires_at=getattr(error, "expires_at", None),

@@ -328,14 +328,6 @@ class RoomHost:
         await self._store.records.create(record_id, self._first_commit(batch))
         return view_of(room, author)
 
-    async def stand_at(self, author: Principal, record_id: str, step: str) -> None:
-        """See ports.Rooms.stand_at."""
-
-        async def stand(room: LiveRoom, batch: Batch) -> None:
-            room.stand_at(step, author, self._clock(), batch)
-
-        await self.ask(record_id, stand)
-
     def _first_commit(self, batch: Batch) -> Commit:
         assert batch.facts is not None, "a new record has facts"
         return batch.as_commit()

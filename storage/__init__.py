@@ -8,6 +8,7 @@ from storage.engine import StoreSettings
 from storage.errors import (
     AnnouncementNotFound,
     LoginNotFound,
+    PatientWaits,
     RecordExists,
     RecordNotFound,
     StorageError,
@@ -49,6 +50,7 @@ __all__ = [
     "Login",
     "LoginNotFound",
     "MemoryStore",
+    "PatientWaits",
     "RecordExists",
     "RecordFilter",
     "RecordHead",

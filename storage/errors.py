@@ -4,6 +4,7 @@ StorageError
 ├── RecordNotFound      no record has this id or number
 │   └── RecordPruned    one had it, and was removed when its retention was over (.record_id)
 ├── RecordExists        a record with this id or number was stored before
+├── PatientWaits        the patient has an open record of this kind (.record_id, .number)
 ├── VersionConflict     the log does not stand where the commit says (.expected, .actual)
 ├── RefusalNotFound     the record has no refusal with this id
 ├── UserExists          the user name is taken (compared without case)
@@ -21,6 +22,7 @@ StoreUnavailable, with the driver's error as the cause.
 __all__ = [
     "AnnouncementNotFound",
     "LoginNotFound",
+    "PatientWaits",
     "RecordExists",
     "RecordNotFound",
     "RecordPruned",
@@ -53,6 +55,15 @@ class RecordPruned(RecordNotFound):
         super().__init__()
         self.args = ("The record was removed when its retention was over.",)
         self.record_id = record_id
+
+
+class PatientWaits(StorageError):
+    """The patient has an open record of this kind already: `number`, with the id `record_id`."""
+
+    def __init__(self, record_id: str, number: str) -> None:
+        super().__init__(f"The patient has an open record of this kind: {number or record_id}.")
+        self.record_id = record_id
+        self.number = number
 
 
 class RecordExists(StorageError):

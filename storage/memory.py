@@ -15,6 +15,7 @@ from storage.emergencies import MemoryEmergencies
 from storage.engine import StoreSettings
 from storage.errors import (
     LoginNotFound,
+    PatientWaits,
     RecordExists,
     RecordNotFound,
     RefusalNotFound,
@@ -47,6 +48,7 @@ from sync.effects import (
     Change,
     Commit,
     Conflict,
+    RecordFacts,
     Refusal,
     Snapshot,
     UpdateRow,
@@ -112,9 +114,18 @@ class MemoryRecords:
         if record_id in self._records or (number and number in self._by_number):
             raise RecordExists
         _check_instants(commit)
+        self._check_patient(commit.facts)
         head = RecordHead(id=record_id, epoch=0, version=0, facts=commit.facts)
         self._records[record_id] = _Record(head)
         self._apply(commit)
+
+    def _check_patient(self, facts: RecordFacts) -> None:
+        for one in self._records.values():
+            its = one.head.facts
+            if facts.patient_id and (its.patient_id, its.profile, its.status, facts.status) == (
+                facts.patient_id, facts.profile, "open", "open",
+            ):  # fmt: skip
+                raise PatientWaits(one.head.id, its.number)
 
     async def append(self, commit: Commit) -> None:
         self._trail.require_open()

@@ -25,6 +25,7 @@ from storage.announcements import AUDIENCE_COLUMNS, EVENT_COLUMNS, announced_col
 from storage.changes import CHANGE_COLUMNS, change_row, upsert_changes
 from storage.engine import is_outage, translated
 from storage.errors import (
+    PatientWaits,
     RecordExists,
     RecordNotFound,
     StorageError,
@@ -74,6 +75,7 @@ class Append(Operation):
     record_id: str = ""
     base_version: int = 0
     creates: bool = False
+    patient: Values | None = None
     guard: Values | None = None
     with_facts: bool = False
     rows: Sequence[Values] = ()
@@ -114,6 +116,7 @@ def prepare(commit: Commit, *, creates: bool = False) -> Append:
         record_id=record_id,
         base_version=base,
         creates=creates,
+        patient=_patient(commit) if creates else None,
         guard=guard,
         with_facts=bool(facts),
         rows=rows,
@@ -123,6 +126,14 @@ def prepare(commit: Commit, *, creates: bool = False) -> Append:
         entries=prepare_entries(commit.audit),
         announced=prepare_announced(commit.announcements),
     )
+
+
+def _patient(commit: Commit) -> Values | None:
+    """Who must not wait twice for the same: nobody where the record names no patient."""
+    facts = commit.facts
+    if facts is None or not facts.patient_id or facts.status != "open":
+        return None
+    return facts.patient_id, facts.profile, commit.record_id
 
 
 def prepare_entries(entries: Iterable[AuditEntry]) -> list[Values]:
@@ -190,6 +201,10 @@ _CONFLICTS = _compiled(upsert_conflicts(), CONFLICT_COLUMNS)
 _EVENT = _compiled(sqlite.insert(events).on_conflict_do_nothing(), EVENT_COLUMNS)
 _AUDIENCE = _Bulk(insert(event_audience), AUDIENCE_COLUMNS)
 _STANDS_AT = "SELECT version FROM records WHERE id = ?"
+_WAITS = (
+    "SELECT id, number FROM records "
+    "WHERE patient_id = ? AND profile = ? AND status = 'open' AND id <> ? LIMIT 1"
+)
 _CHAIN = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"
 
 
@@ -306,6 +321,9 @@ class GroupStore:
         if append.guard is not None:
             if append.creates:
                 text = _CREATE
+                if append.patient and (found := cursor.execute(_WAITS, append.patient).fetchone()):
+                    append.error = PatientWaits(*found)
+                    return
             else:
                 text = _FOLLOW_WITH_FACTS if append.with_facts else _FOLLOW
             if cursor.execute(text, append.guard).rowcount == 0:

@@ -131,7 +131,7 @@ AuditAction = Literal[
     "login", "logout", "login_revoked", "login_expired", "logins_read",
     "user_added", "user_disabled", "roles_changed", "password_changed",
     "lock_acquired", "lock_released", "lock_expired", "lock_broken",
-    "step", "amend",
+    "step", "amend", "assign", "cancel",
     "break_glass", "break_glass_end",
     "prune",
     "audit_read", "audit_export", "backup", "restore", "compact",

@@ -48,6 +48,8 @@ ACTIONS: dict[AuditAction, Action] = {
     "apply": _rest("what was refused was proposed again for its author", "U", "update"),
     "dismiss": _rest("a refusal was laid aside with a reason", "U", "update"),
     "step": _rest("a step of a record was started, completed or returned", "U", "update"),
+    "assign": _rest("who is responsible for a record was changed", "U", "update"),
+    "cancel": _rest("a record was cancelled", "U", "update"),
     "amend": _rest("entries amended a signed record", "U", "update"),
     "login": Action("somebody signed in, or tried to", "E", _AUTHENTICATION, ("110122",)),
     "logout": Action("somebody signed out", "E", _AUTHENTICATION, ("110123",)),

@@ -91,7 +91,7 @@ class DoubleRooms:
         number = await self._store.records.next_number(policy.profile.number_prefix)
         view = RecordView(
             id=record_id, number=number, profile=wanted.profile,
-            patient_id=wanted.patient_id or "P-1", version=1, status="open",
+            patient_id=wanted.patient_id or str(ULID()), version=1, status="open",
             current_step=policy.profile.steps[0].id, fields=_nested(wanted.fields), texts={},
             disputed=[],
         )  # fmt: skip
@@ -129,10 +129,6 @@ class DoubleRooms:
             raise EditRefused([_violation(section, decision.rule, decision.reason)])
         self.views[record_id] = msgspec.structs.replace(view, version=view.version + 1)
         return entry_id
-
-    async def stand_at(self, author: Principal, record_id: str, step: str) -> None:
-        view = self.views[record_id]
-        self.views[record_id] = msgspec.structs.replace(view, current_step=step)
 
     def in_emergency(self, record_id: str, user_id: str) -> bool:
         return False

@@ -65,7 +65,7 @@ async def test_every_call_of_a_signed_in_person_leaves_a_line_whatever_came_of_i
     await household.token(who)
     before = len(await household.entries(who))
 
-    values = {"id": record_id, "name": "outpatient"}
+    values = {"id": record_id, "name": "outpatient", "profile": "outpatient"}
     for name in ("section", "step", "role", "cid", "rid", "field"):
         values.setdefault(name, "vitals")
     body = None if method in ("GET", "DELETE") else {}

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from server.executor import Batch
 from server.inbox import Arrived, SyncAsked
-from server.live_room import RoomClosed
+from server.live_room import LiveRoom, RoomClosed
 from storage.errors import StoreUnavailable
 from sync.structs import Kind, Struct
 from sync.update import encode_update
@@ -375,7 +376,11 @@ async def test_a_client_that_repeats_all_deletions_in_a_live_update_clears_nothi
         await nurse.push(room)
         nurse.map("vitals")["pulse"] = 72
         await nurse.push(room)
-        await host.stand_at(person("receptionist"), record_id, "triage")
+
+        async def write(live: LiveRoom, batch: Batch) -> None:
+            live.write_facts(batch, {"disputed": ["vitals.spo2"]}, person("receptionist"), NOW)
+
+        await host.ask(record_id, write)
         await settled()
         other.messages()
 

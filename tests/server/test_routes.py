@@ -13,6 +13,7 @@ from sync.effects import Commit, Conflict, ConflictValue, Refusal
 from tests.server.builders import FAST, PASSWORD, START, Bench, open_bench
 from tests.server.test_emergencies import EMERGENCY_CALLS
 from tests.server.test_lock_calls import LOCK_CALLS
+from tests.server.test_visit_calls import VISIT_CALLS
 
 PULSE = {"vitals.pulse": 70}
 CHOICE = {"choice": 0, "reason": "measured again"}
@@ -96,7 +97,8 @@ def test_the_table_of_this_test_covers_every_endpoint_that_needs_a_login() -> No
         "1.1": "{cid}",
         "2.1": "{rid}",
     }
-    tested = {(method, path) for method, path, _ in LOCK_CALLS} | set(EMERGENCY_CALLS)
+    tested = {(method, path) for method, path, *_ in (*LOCK_CALLS, *VISIT_CALLS)}
+    tested |= set(EMERGENCY_CALLS)
     for method, path, *_ in CALLS:
         path = path.partition("?")[0]
         for concrete, name in names.items():
