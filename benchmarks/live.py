@@ -33,6 +33,7 @@ class Figures:
     edits: int
     cpu_us: float
     p50_ms: float
+    p95_ms: float
     p99_ms: float
     complete: bool
     load_busy: float
@@ -87,12 +88,17 @@ class Floor:
             edits=total,
             cpu_us=cpu / total * 1e6,
             p50_ms=_quantile(times, 0.5),
+            p95_ms=_quantile(times, 0.95),
             p99_ms=_quantile(times, 0.99),
             complete=complete and not board.closed,
             load_busy=busy,
             starved=starved,
             frames_per_edit=board.frames / total,
         )
+
+    def clients(self) -> list[Client]:
+        """Everybody, room by room."""
+        return [client for room in self._rooms for client in room]
 
     async def close(self) -> None:
         for room in self._rooms:

@@ -18,6 +18,7 @@ __all__ = ["Board", "Client", "Disconnected", "connect", "settle"]
 
 BINARY = WSMsgType.BINARY
 SYNC_SECONDS = 60.0
+AWARENESS = 1
 
 
 class Disconnected(Exception):
@@ -69,6 +70,7 @@ class Client(WSListener):  # type: ignore[misc]
         self.wanted = b""
         self.found = asyncio.Event()
         self.closing = False
+        self.relays = False
         self._board = board
         self._transport: WSTransport | None = None
         self._name = b""
@@ -119,6 +121,9 @@ class Client(WSListener):  # type: ignore[misc]
             self.found.set()
         if not self.synced.done():
             self._take_first(payload)
+            return
+        if self.relays and payload[0] == AWARENESS:
+            transport.send(BINARY, payload)  # as y-websocket does with every change it hears of
             return
         if self.measures:
             found = MARK.findall(payload)

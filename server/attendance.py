@@ -4,7 +4,7 @@ Compared once a round (`server/expiry.py`) by people, not by sockets: another wi
 is there, or a connection that was back before the round, is no event.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -47,18 +47,26 @@ class Attendance:
 
 
 async def tell_attendance(live: "LiveRoom", batch: Batch, at: datetime) -> None:
-    """In the room's turn: one event for each person who came or went, stored before it is told."""
+    """In the room's turn: one notice for each person who came or went, and, where the profile has
+    events of presence, an announcement of each, stored before anybody is told."""
     came, went = live.attendance.take(live.present())
     users = live.attendance.people()
-    ids = [user["id"] for user in users]
     for action, people in (("joined", came), ("left", went)):
         for who in people:
             told = {"session_id": live.record_id, "action": action}
-            batch.announce(
-                EVENT, at, session=True,
-                payload={**told, "user_id": who.user_id, "active_users": ids},
-            )  # fmt: skip
             batch.notice(EVENT, **told, user=_person(who), active_users=users)
+            payload = {**told, "user": who.user_id, "active_users": [user["id"] for user in users]}
+            _announce(live, batch, payload, at)
+
+
+def _announce(live: "LiveRoom", batch: Batch, payload: Mapping[str, object], at: datetime) -> None:
+    for event in live.room.profile.events.values():
+        if event.trigger == "presence_changed":
+            assigned = event.audience == "assigned"
+            batch.announce(
+                event.name, at, roles=event.notify, session=event.audience == "session",
+                users=live.room.state.assigned if assigned else (), payload=payload,
+            )  # fmt: skip
 
 
 def _person(who: Principal) -> dict[str, str]:

@@ -38,6 +38,7 @@ __all__ = [
     "audit_of",
     "break_lock",
     "check_fences",
+    "check_unheld",
     "holder_of",
     "locks_shown",
     "release",
@@ -174,6 +175,16 @@ def check_fences(live: "LiveRoom", person: Principal, fences: Iterable[int], at:
             for hold in live.locks.holds(live.record_id).values()
         ):
             raise LockLost("")
+
+
+def check_unheld(live: "LiveRoom", person: Principal, field: str, at: datetime) -> None:
+    """Raises EditRefused while somebody else holds the field."""
+    hold = live.room.hold_of(field)
+    if hold is None or hold.is_over(at) or hold.holder.user_id == person.user_id:
+        return
+    raise EditRefused(
+        [FieldViolation(field, Rule.LOCKED, f"{hold.holder.name} is editing this field.")]
+    )
 
 
 def locks_shown(holds: Mapping[str, Hold]) -> dict[str, object]:

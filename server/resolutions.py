@@ -7,6 +7,7 @@ import msgspec
 from permissions.model import Principal, Rule
 from server.errors import AlreadyDecided, EditRefused, FieldViolation, InvalidRequest, PageNotFound
 from server.executor import Batch
+from server.field_locks import check_unheld
 from server.live_room import LiveRoom
 from server.ports import Json
 from server.record_edits import is_carried
@@ -34,7 +35,8 @@ async def resolve_conflict(
 ) -> Conflict:  # fmt: skip
     """Let the resolver's choice stand. The conflict as it is stored.
 
-    Raises PageNotFound, AlreadyDecided, InvalidRequest (no such index), EditRefused.
+    Raises PageNotFound, AlreadyDecided, InvalidRequest (no such index), EditRefused (also
+    while somebody else holds the field).
     """
     room = live.room
     place = disputed_place(room, conflict_id)
@@ -48,6 +50,7 @@ async def resolve_conflict(
     if not decision.allowed:
         rule = decision.rule or Rule.ROLE
         raise EditRefused([FieldViolation(place.name, rule, decision.reason)])
+    check_unheld(live, resolver, place.name, at)
     accepted, conflict = resolve(room, place, value, decision.role, resolver, choice.reason, at)
     batch.add_resolution(accepted, conflict, resolver, at)
     return conflict

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.results import Result, Scale, table
-from benchmarks.scenarios import cold_open, core, idle, live, returning, saturation
+from benchmarks.scenarios import cold_open, core, idle, live, presence, returning, saturation
 
 __all__ = ["SCENARIOS", "print_figures"]
 
@@ -16,6 +16,7 @@ SCENARIOS: Mapping[str, Callable[[Scale, Path], Sequence[Result]]] = {
     "cold_open": cold_open.measure,
     "returning": returning.measure,
     "idle": idle.measure,
+    "presence": presence.measure,
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from server.live_room import LiveRoom
 from sync.wire import AwarenessEntry, AwarenessMessage, Notice
 from tests.server.builders import SteppedClock
-from tests.support.rooms import HeldStore, RecordingPeer, hosting, person, settled, ticked
+from tests.support.rooms import PROFILES, HeldStore, RecordingPeer, hosting, person, settled, ticked
 
 
 def attendance(peer: RecordingPeer) -> list[tuple[str, str, list[str]]]:
@@ -39,38 +39,42 @@ def say(room: LiveRoom, peer: RecordingPeer, state: str, clock: int, now: Any) -
 @pytest.mark.rule("PRES-7")
 async def test_who_comes_and_goes_is_told_to_everybody_once_and_stored_before() -> None:
     store, clock = HeldStore(), SteppedClock()
-    async with hosting(store, clock=clock) as (host, record_id), host.opened(record_id) as room:
-        nurse = RecordingPeer(person("nurse"), extension=True)
-        await nurse.sync(room)
+    eyes = PROFILES / "eye_screening.toml"
+    async with (
+        hosting(store, eyes, clock=clock) as (host, record_id),
+        host.opened(record_id) as room,
+    ):
+        technician = RecordingPeer(person("vision_technician", "technician"), extension=True)
+        await technician.sync(room)
         await settled()
         await host.expiry.round(clock())
         await settled()
-        alone = attendance(nurse)
-        cashier = RecordingPeer(person("cashier"), peer_id="one")
-        window = RecordingPeer(person("cashier"), peer_id="two")
-        for peer in (cashier, window):
+        alone = attendance(technician)
+        doctor = RecordingPeer(person("doctor", "doctor"), peer_id="one")
+        window = RecordingPeer(person("doctor", "doctor"), peer_id="two")
+        for peer in (doctor, window):
             await peer.sync(room)
         await settled()
 
         store.held.free.clear()
         await host.expiry.round(clock())
         await settled()
-        assert attendance(nurse) == []
+        assert attendance(technician) == []
         store.held.free.set()
         await settled()
-        joined = attendance(nurse)
-        room.leave(cashier)
+        joined = attendance(technician)
+        room.leave(doctor)
         await host.expiry.round(clock())
         await settled()
-        still_there = attendance(nurse)
+        still_there = attendance(technician)
         room.leave(window)
         await host.expiry.round(clock())
         await settled()
 
-        assert alone == [("joined", "nurse", ["nurse"])]
-        assert joined == [("joined", "cashier", ["cashier", "nurse"])]
+        assert alone == [("joined", "technician", ["technician"])]
+        assert joined == [("joined", "doctor", ["doctor", "technician"])]
         assert still_there == []
-        assert attendance(nurse) == [("left", "cashier", ["nurse"])]
+        assert attendance(technician) == [("left", "doctor", ["technician"])]
         announced = [one for commit in store.held.commits for one in commit.announcements]
         assert [(one.event, one.payload["action"]) for one in announced] == [
             ("session_user_joined", "joined"),

@@ -7,9 +7,11 @@ import pytest
 
 from permissions.model import Principal
 from server.errors import EditRefused
+from server.executor import Batch
 from server.expiry import Expiry
 from server.inbox import LockAsked
 from server.live_room import LiveRoom
+from server.resolutions import Choice, resolve_conflict
 from server.rooms import RoomHost
 from sync.locks import Hold
 from sync.wire import AwarenessMessage, LockRequest, Notice, Refused
@@ -298,3 +300,31 @@ async def test_an_end_that_could_not_be_audited_is_told_in_the_next_round(
         await expiry.round(clock())
 
         assert len(notices(other, "lock_released")) == 1
+
+
+@pytest.mark.rule("LOCK-7")
+async def test_nobody_decides_a_conflict_of_a_field_while_somebody_else_edits_it() -> None:
+    store, clock = HeldStore(), SteppedClock()
+    supervisor = person("supervisor")
+    async with locked_room(clock, store) as (host, record_id), host.opened(record_id) as room:
+        nurse, other = await joined(room, person("nurse"), person("nurse", "other"))
+        for peer, pulse in ((nurse, 70), (other, 80)):
+            peer.map("vitals")["pulse"] = pulse
+        for peer in (nurse, other):
+            await peer.push(room, clock())
+        await ask(room, nurse, "acquire")
+        (conflict,) = await store.records.conflicts(record_id)
+
+        async def decide(live: LiveRoom, batch: Batch) -> object:
+            choice = Choice(reason="measured again", value=75)
+            return await resolve_conflict(
+                live, batch, supervisor, conflict.id, choice, clock(), store.records
+            )
+
+        with pytest.raises(EditRefused) as refused:
+            await host.ask(record_id, decide)
+        await ask(room, nurse, "release")
+        await host.ask(record_id, decide)
+
+        assert refused.value.violations[0].rule == "locked"
+        assert (await host.view(record_id)).fields["vitals"] == {"pulse": 75}
