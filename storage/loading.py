@@ -28,6 +28,7 @@ __all__ = [
     "load_sound",
     "load_whole",
     "read_log",
+    "unaudited_end",
     "verify_audit",
     "verify_log",
     "version_at",
@@ -46,6 +47,8 @@ _VERSION_AT = (
 )
 _ROW_HASH = "SELECT hash FROM updates WHERE record_id = ? AND version = ?"
 _AUDIT = f"SELECT {', '.join(audit_trail.COLUMNS)} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?"
+_NEWEST_ROW = "SELECT record_id, version FROM updates ORDER BY sequence DESC LIMIT 1"
+_ENTRY_OF = "SELECT 1 FROM audit WHERE record_id = ? AND record_id <> '' AND version = ?"
 _AUDIT_START = "SELECT min(seq) FROM audit"
 
 
@@ -196,6 +199,19 @@ def _verify_snapshots(connection: sqlite3.Connection, record_id: str) -> Break |
         if digest(snapshot) != told:
             return Break(position=version, reason="a snapshot does not match its digest")
     return None
+
+
+def unaudited_end(connection: sqlite3.Connection) -> Break | None:
+    """Whether the newest row of all logs has no entry: the end of the trail was cut off, then.
+
+    Says nothing where the log was cut off with it; a head that was kept elsewhere does.
+    """
+    newest = connection.execute(_NEWEST_ROW).fetchone()
+    if newest is None or connection.execute(_ENTRY_OF, newest).fetchone() is not None:
+        return None
+    (seq,) = connection.execute("SELECT max(seq) FROM audit").fetchone()
+    reason = f"the end is cut off: version {newest[1]} of record {newest[0]} has no entry"
+    return Break(position=(seq or 0) + 1, reason=reason)
 
 
 def verify_audit(connection: sqlite3.Connection, kept: Mapping[int, bytes]) -> Break | None:

@@ -418,6 +418,10 @@ class SqliteStore:
             lambda on: pruning.prune(on, record, entry.at, by), [entry]
         )
 
+    async def unaudited_end(self) -> Break | None:
+        """Where the audit trail ends before the logs do, or None."""
+        return await self._database.readers.in_thread(loading.unaudited_end)
+
     async def backup(self, target: Path) -> None:
         """Copy the database to `target` as it stands now, beside all other work.
 

@@ -71,7 +71,7 @@ async def verify_all(
     for record_id in record_ids:
         breaks += await _verify_record(store, policies, record_id)
     if address is None or kept_heads:
-        broken = await store.verify_audit(kept_heads)
+        broken = await store.verify_audit(kept_heads) or await store.unaudited_end()
         if broken is not None:
             breaks.append(f"audit: entry {broken.position}: {broken.reason}")
     return breaks, len(record_ids)

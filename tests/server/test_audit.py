@@ -28,6 +28,7 @@ async def household() -> AsyncIterator[Household]:
         yield opened
 
 
+@pytest.mark.rule("AUDIT-1")
 def test_the_table_of_actions_is_the_list_that_the_type_checker_knows() -> None:
     assert set(ACTIONS) == set(get_args(AuditAction))
 
@@ -55,6 +56,7 @@ def private_calls() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("method", "path"), private_calls())
 @pytest.mark.parametrize("who", ["stranger", "everybody"])
+@pytest.mark.rule("AUDIT-2")
 async def test_every_call_of_a_signed_in_person_leaves_a_line_whatever_came_of_it(
     household: Household, method: str, path: str, who: str
 ) -> None:
@@ -80,6 +82,7 @@ async def test_every_call_of_a_signed_in_person_leaves_a_line_whatever_came_of_i
     assert all(entry.login_id and entry.device == "tablet" for entry in left)
 
 
+@pytest.mark.rule("AUDIT-2")
 async def test_a_life_of_a_record_is_told_by_its_entries(household: Household) -> None:
     record_id = await household.record()
     path = f"/api/records/{record_id}"
@@ -133,6 +136,7 @@ async def opened(household: Household, username: str, address: str) -> int | Non
     return closed[0] if closed else None
 
 
+@pytest.mark.rule("AUDIT-2")
 async def test_opening_a_record_is_audited_also_where_it_is_denied_or_there_is_none(
     household: Household,
 ) -> None:

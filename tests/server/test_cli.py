@@ -1,5 +1,6 @@
 """The command line: one clear line for what goes wrong, and commands beside a running server."""
 
+import asyncio
 import json
 import os
 import socket
@@ -14,6 +15,8 @@ from typer.testing import CliRunner, Result
 
 from server.commands.cli import app
 from server.settings import Settings, describe
+from storage import SqliteStore
+from tests.support.house import living
 
 PASSWORD = "correct horse"
 
@@ -257,3 +260,28 @@ def test_what_an_operator_does_is_audited_with_the_account_of_the_machine(data: 
     assert len(ids) == 1
     assert rows[1][2].endswith("roles=cashier")
     assert {row[1] for row in rows} == {f"uid:{os.getuid()}"}
+
+
+def test_verify_notices_a_trail_that_ends_before_the_log_also_without_a_kept_head(
+    data: Path,
+) -> None:
+    data.mkdir()
+
+    async def fill() -> None:
+        store = await SqliteStore.open(data / "fieldchart.sqlite3")
+        async with living(store) as household:
+            record_id = await household.record()
+            await household.ask("nurse", "GET", f"/api/records/{record_id}")
+        await store.close()
+
+    asyncio.run(fill())
+    whole = run("verify")
+    with closing(sqlite3.connect(data / "fieldchart.sqlite3")) as database:
+        database.execute("DROP TRIGGER audit_no_delete")
+        database.execute("DELETE FROM audit WHERE seq > 1")
+        database.commit()
+    cut_off = run("verify")
+
+    assert whole.exit_code == 0, whole.stderr
+    assert cut_off.exit_code == 1
+    assert "audit: entry 2: the end is cut off: version 1 of record" in cut_off.stderr

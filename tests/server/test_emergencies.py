@@ -61,6 +61,7 @@ async def rounds(household: Household) -> None:
     await household.house.break_glass.end_due()
 
 
+@pytest.mark.rule("GLASS-2")
 async def test_somebody_who_is_not_assigned_reads_and_writes_for_its_time_and_no_longer(
     household: Household,
 ) -> None:
@@ -87,6 +88,7 @@ async def test_somebody_who_is_not_assigned_reads_and_writes_for_its_time_and_no
     assert (row.reason, row.ended_at, row.ended_by) == (REASON["reason"], household.now, "server")
 
 
+@pytest.mark.rule("GLASS-1")
 async def test_only_a_missing_assignment_can_be_overcome(household: Household) -> None:
     record_id = await household.record()
     await household.user("stranger", "no_such_role")
@@ -115,6 +117,7 @@ async def test_a_profile_without_assignments_needs_no_emergency() -> None:
         ({"reason": "long enough", "until": "never"}, 422),
     ],
 )
+@pytest.mark.rule("GLASS-1")
 async def test_a_reason_is_required(household: Household, body: Any, status: int) -> None:
     record_id = await household.record()
 
@@ -155,6 +158,7 @@ async def test_supervisors_see_who_had_access_why_and_until_when(household: Hous
         assert (await household.ask(other, "GET", path)).status_code == 403
 
 
+@pytest.mark.rule("GLASS-3")
 async def test_everybody_on_the_record_and_the_supervisors_are_told(household: Household) -> None:
     record_id = await household.record()
     watcher = RecordingPeer(await principal(household, "supervisor"), extension=True)
@@ -182,6 +186,7 @@ async def principal(household: Household, username: str) -> Any:
     return await household.house.authenticator.principal_for_token(token, household.now)
 
 
+@pytest.mark.rule("GLASS-2")
 async def test_the_live_socket_of_somebody_whose_access_ended_is_closed_with_4403(
     household: Household,
 ) -> None:
@@ -198,6 +203,7 @@ async def test_the_live_socket_of_somebody_whose_access_ended_is_closed_with_440
     assert (nurse.closed_with, boss.closed_with) == (4403, None)
 
 
+@pytest.mark.rule("GLASS-3")
 async def test_start_end_and_everything_between_stand_in_the_trail_as_an_emergency(
     household: Household,
 ) -> None:
@@ -226,6 +232,7 @@ async def test_start_end_and_everything_between_stand_in_the_trail_as_an_emergen
     assert "collapsed" not in household.log.getvalue()
 
 
+@pytest.mark.rule("GLASS-1")
 async def test_nobody_breaks_the_glass_again_and_again(household: Household) -> None:
     record_id = await household.record()
     path = f"/api/records/{record_id}/break-glass"
@@ -241,6 +248,7 @@ async def test_nobody_breaks_the_glass_again_and_again(household: Household) -> 
     assert await begin(household, "nurse", record_id) == 201
 
 
+@pytest.mark.rule("GLASS-2")
 async def test_an_access_ends_after_a_restart_on_a_record_that_nobody_opens(tmp_path: Path) -> None:
     store = await SqliteStore.open(tmp_path / "store.db")
     async with living(store, assigning()) as household:

@@ -96,6 +96,7 @@ def holding(path: Path, text: str) -> Iterator[str]:
                     break
 
 
+@pytest.mark.rule("KEEP-1")
 def test_only_records_that_are_over_past_their_age_and_decided_go(path: Path) -> None:
     made = filled(path)
 
@@ -113,6 +114,7 @@ def test_only_records_that_are_over_past_their_age_and_decided_go(path: Path) ->
     assert "TESTCASE" not in done.stdout
 
 
+@pytest.mark.rule("KEEP-3")
 def test_nothing_of_a_pruned_record_stays_but_its_id_and_the_trail(path: Path) -> None:
     made = filled(path)
     run("prune", "--older-than", "365")
@@ -137,6 +139,7 @@ def test_verify_is_green_afterwards(path: Path) -> None:
     assert verified.exit_code == 0, verified.stderr
 
 
+@pytest.mark.rule("KEEP-3")
 def test_ids_and_numbers_of_pruned_records_are_never_given_out_again(path: Path) -> None:
     made = filled(path)
     number = within(path, lambda store: store.records.load(made["old"])).head.facts.number
@@ -175,6 +178,7 @@ def test_ids_and_numbers_of_pruned_records_are_never_given_out_again(path: Path)
         "INSERT OR REPLACE INTO updates SELECT * FROM updates WHERE record_id = '{open}'",
     ],
 )
+@pytest.mark.rule("KEEP-2")
 def test_the_log_is_not_rewritten_in_any_other_way(path: Path, statement: str) -> None:
     made = filled(path)
     if "{old}" not in statement or "audit" in statement:
@@ -186,6 +190,7 @@ def test_the_log_is_not_rewritten_in_any_other_way(path: Path, statement: str) -
             database.execute(statement.format_map(made))
 
 
+@pytest.mark.rule("KEEP-1")
 def test_nothing_goes_unless_somebody_names_an_age(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

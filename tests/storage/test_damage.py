@@ -163,6 +163,7 @@ async def test_snapshots_that_can_never_be_saved_do_not_stop_the_log(sqlite, tmp
         ("DELETE FROM audit WHERE seq = 1", 1),
     ],
 )
+@pytest.mark.rule("AUDIT-4")
 async def test_a_changed_audit_trail_is_found_at_its_first_broken_link(
     sqlite, tmp_path, statement, seq
 ):
@@ -175,6 +176,7 @@ async def test_a_changed_audit_trail_is_found_at_its_first_broken_link(
     assert broken.position == seq
 
 
+@pytest.mark.rule("AUDIT-4")
 async def test_entries_in_another_order_are_found(sqlite, tmp_path):
     await sqlite.append_audit([entry(user_id=f"u{n}") for n in range(5)])
     tamper(
@@ -189,6 +191,7 @@ async def test_entries_in_another_order_are_found(sqlite, tmp_path):
     assert (broken.position, broken.reason) == (2, "an entry does not match its hash")
 
 
+@pytest.mark.rule("AUDIT-4")
 async def test_a_flipped_byte_in_the_file_is_found_or_the_file_is_refused(sqlite, tmp_path):
     await sqlite.append_audit([entry(user_id=f"user-number-{n:03}") for n in range(50)])
     await sqlite.close()
@@ -215,6 +218,7 @@ async def test_an_entry_smuggled_in_before_the_first_is_found(sqlite, tmp_path):
     assert (await sqlite.verify_audit()).position == 0
 
 
+@pytest.mark.rule("AUDIT-5")
 async def test_an_end_that_was_cut_off_shows_against_a_head_that_was_kept_elsewhere(
     sqlite, tmp_path
 ):
@@ -232,6 +236,7 @@ async def test_an_end_that_was_cut_off_shows_against_a_head_that_was_kept_elsewh
     )  # fmt: skip
 
 
+@pytest.mark.rule("AUDIT-5")
 async def test_a_trail_written_anew_shows_against_a_head_that_was_kept_elsewhere(sqlite, tmp_path):
     """Who can write the file can also compute hashes; not those that somebody has kept."""
     await sqlite.append_audit([entry(user_id=f"u{n}") for n in range(5)])
