@@ -269,14 +269,17 @@ class Authenticator:
         return self._known.keep(login, principal_of(user, login), now)
 
     async def _touch(self, known: KnownLogin) -> None:
-        if known.skew_ms is not None:
-            skew_ms, known.skew_ms = known.skew_ms, None
-            await self._store.directory.note_skew(known.login.id, skew_ms)
+        await self._store_skew(known)
         interval = timedelta(seconds=self._settings.login_touch_seconds)
         if known.last_used_at - known.touched_at < interval:
             return
         known.touched_at = known.last_used_at
         await self._store.directory.touch_login(known.login.id, known.last_used_at)
+
+    async def _store_skew(self, known: KnownLogin) -> None:
+        if known.skew_ms is not None:
+            skew_ms, known.skew_ms = known.skew_ms, None
+            await self._store.directory.note_skew(known.login.id, skew_ms)
 
     async def _expire(self, known: KnownLogin) -> None:
         if not self._known.forget(known.login.id):
@@ -290,6 +293,9 @@ class Authenticator:
     async def _end_login(
         self, login_id: str, action: AuditAction, principal: Principal, how: Ending
     ) -> None:
+        known = self._known.by_id(login_id)
+        if known is not None:
+            await self._store_skew(known)  # what it sealed comes after it is over
         await self._store.directory.end_login(login_id, self._clock(), how)
         self._known.forget(login_id)
         self._disconnect(login_id=login_id, code=SIGNED_OUT, reason="Signed out.")

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import msgspec
 import pycrdt
 import pytest
 
@@ -359,3 +360,42 @@ async def test_times_do_not_run_back_over_restarts() -> None:
 
         one, two = await ward.rows()
         assert room.books.written[first[0].client] == one.written_at == two.written_at
+
+
+def _asking(step: str, action: str):
+    return lambda doc: doc.get("progress", type=pycrdt.Map).__setitem__(step, {"action": action})
+
+
+@pytest.mark.rule("JOUR-1")
+async def test_a_step_that_somebody_started_offline_was_started_by_them() -> None:
+    async with ward_tablet() as ward:
+        a, b = await ward.user("A", "receptionist"), await ward.user("B", "nurse")
+        await ward.take_over(a)
+        step = ward.shows("record")["current_step"]
+        ward.tablet.write(_asking(str(step), "start"))
+        of_b = await ward.take_over(b)
+        ward.step(hours=1)
+
+        peer = await ward.connect(b, of_b)
+        await ward.deliver(peer, ward.tablet.sealed)
+
+        started = ward.shows("record")["steps"][step]  # type: ignore[index]
+        assert started["status"] == "in_progress"
+        assert started["started_by"] == "id-A"
+        assert not await ward.refusals()
+
+
+@pytest.mark.rule("JOUR-3")
+async def test_a_step_that_somebody_is_said_to_have_started_is_not_started() -> None:
+    async with ward_tablet() as ward:
+        a, b = await ward.user("A", "receptionist"), await ward.user("B", "receptionist")
+        await ward.take_over(a)
+        step = ward.shows("record")["current_step"]
+        entry, update = ward.tablet.write(_asking(str(step), "start"))
+        of_b = await ward.take_over(b)
+
+        peer = await ward.connect(b, of_b)
+        await ward.send(peer, update, msgspec.structs.replace(entry, seal=""))
+
+        assert ward.shows("record")["current_step"] == step
+        assert [(r.author, r.rule) for r in await ward.refusals()] == [("id-B", "identity")]

@@ -459,3 +459,15 @@ async def test_an_expired_log_in_was_not_revoked(bench: Bench) -> None:
     await bench.house.authenticator.look_for_changes()
 
     assert (await bench.store.directory.login(who.login_id)).ending == "expired"
+
+
+async def test_how_far_a_clock_is_off_is_kept_though_its_log_in_ends_at_once(bench: Bench) -> None:
+    await bench.add_user("nurse")
+    signing = bench.house.authenticator
+    who = await signing.principal_for_token(await sign_in(bench), bench.clock())
+
+    signing.note_skew(who.login_id, timedelta(days=2))
+    await signing.log_out(who)
+
+    login = await bench.store.directory.login(who.login_id)
+    assert (login.skew_ms, login.ending) == (172_800_000, "signed_out")
