@@ -23,14 +23,14 @@ from server.serving import open_store
 from server.settings import Settings
 from storage import Login, SqliteStore, User
 from sync.bounds import Bounds
-from sync.effects import Commit, UpdateRow
+from sync.effects import Commit
 from sync.frame import Frame, Knowledge
 from sync.gate import Limits
 from sync.replay import new_room, replay, snapshot_of
-from sync.room import Room
+from sync.room import Accepted, Room
 from sync.update import decode_update
 
-__all__ = ["Prepared", "long_record", "prepare", "principal_of"]
+__all__ = ["Prepared", "accepted_edits", "long_record", "opened", "prepare", "principal_of"]
 
 ROLES = frozenset({"nurse", "receptionist"})
 PROFILE = "outpatient"
@@ -95,10 +95,10 @@ async def _long_record(data: Path, record_id: str, edits: int, snapshot: bool) -
         for _ in replay(room, stored.snapshot, stored.rows):
             pass
         users = list(await store.directory.users())
-        made = _rows(room, [principal_of(user) for user in users[:5]], edits)
-        base, rows = room.version, []
-        for row in made:
-            rows.append(row)
+        made = accepted_edits(room, [principal_of(user) for user in users[:5]], edits)
+        base, rows = room.version, list[Accepted]()
+        for accepted in made:
+            rows.append(accepted)
             if len(rows) == ROWS_PER_COMMIT:
                 await store.records.append(_commit(record_id, base, rows))
                 base, rows = base + len(rows), []
@@ -108,8 +108,8 @@ async def _long_record(data: Path, record_id: str, edits: int, snapshot: bool) -
             await store.records.save_snapshot(record_id, snapshot_of(room))
 
 
-def _rows(room: Room, people: Sequence[Principal], edits: int) -> Iterator[UpdateRow]:
-    """Rows of a working day: people write in turn, so their runs interleave."""
+def accepted_edits(room: Room, people: Sequence[Principal], edits: int) -> Iterator[Accepted]:
+    """Edits of a working day: people write in turn, so their runs interleave."""
     from benchmarks.edits import KEYED_FIELDS
 
     writers = [
@@ -129,11 +129,15 @@ def _rows(room: Room, people: Sequence[Principal], edits: int) -> Iterator[Updat
         )
         proposal = room.propose_now(frame)
         assert proposal.accepted is not None, "a nurse may write this"
-        yield proposal.accepted.row
+        yield proposal.accepted
 
 
-def _commit(record_id: str, base: int, rows: Sequence[UpdateRow]) -> Commit:
-    return Commit(record_id=record_id, base_version=base, rows=tuple(rows))
+def _commit(record_id: str, base: int, made: Sequence[Accepted]) -> Commit:
+    changes = {(c.version, c.ordinal): c for accepted in made for c in accepted.changes}
+    return Commit(
+        record_id=record_id, base_version=base, rows=tuple(accepted.row for accepted in made),
+        changes=tuple(changes.values()),
+    )  # fmt: skip
 
 
 def principal_of(user: User) -> Principal:

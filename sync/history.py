@@ -202,32 +202,37 @@ def splices_of(before: str, deltas: Sequence[Sequence[dict[str, Any]]]) -> tuple
 
     Each offset counts in the text as it is once the splices before it are done.
     """
-    text, splices = before, []
+    text = before
+    splices: list[Splice] = []
     for delta in deltas:
-        data, at, offset, parts = text.encode(), 0, 0, []
-        removed, inserted = b"", ""
-        for step in [*delta, {"retain": 0}]:
+        data = text if text.isascii() else text.encode()
+        parts: list[str] = []
+        at = removed = offset = 0
+        inserted = ""
+        for step in [*delta, {"retain": len(data)}]:
             if "insert" in step:
                 inserted += str(step["insert"])
             elif "delete" in step:
-                removed += data[at : at + step["delete"]]
-                at += step["delete"]
+                removed += step["delete"]
             else:
                 if removed or inserted:
-                    gone = removed.decode()
+                    gone = _part(data, at, at + removed)
                     if gone != inserted:
                         inner = enclosing_splice(gone, inserted)
                         splices.append(inner._replace(offset=offset + inner.offset))
                     parts.append(inserted)
-                    offset += len(inserted)
-                    removed, inserted = b"", ""
-                kept = data[at : at + step["retain"]].decode()
+                    at, offset = at + removed, offset + len(inserted)
+                    removed, inserted = 0, ""
+                kept = _part(data, at, at + step["retain"])
                 parts.append(kept)
-                offset += len(kept)
-                at += step["retain"]
-        parts.append(data[at:].decode())
+                at, offset = at + step["retain"], offset + len(kept)
         text = "".join(parts)
     return splices, text
+
+
+def _part(data: str | bytes, start: int, end: int) -> str:
+    part = data[start:end]
+    return part if isinstance(part, str) else part.decode()
 
 
 def _utf8_length(text: str) -> int:

@@ -5,7 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.results import Result, Scale, table
-from benchmarks.scenarios import cold_open, core, idle, live, presence, returning, saturation
+from benchmarks.scenarios import (
+    cold_open,
+    core,
+    history,
+    idle,
+    live,
+    presence,
+    returning,
+    saturation,
+)
 
 __all__ = ["SCENARIOS", "print_figures"]
 
@@ -14,6 +23,7 @@ SCENARIOS: Mapping[str, Callable[[Scale, Path], Sequence[Result]]] = {
     "live": live.measure,
     "saturation": saturation.measure,
     "cold_open": cold_open.measure,
+    "history": history.measure,
     "returning": returning.measure,
     "idle": idle.measure,
     "presence": presence.measure,

@@ -16,6 +16,7 @@ from server.commands.inspection import (
     write_line,
 )
 from server.past import charts_at
+from server.people import instant
 from server.profiles import load_policies
 from server.settings import Settings
 from storage import RecordHead, SqliteStore, User
@@ -85,7 +86,7 @@ def print_history(
         who = user.username if user else change.author
         role = f" ({change.role})" if change.role else ""
         table.add_row(
-            _versions(change), f"{change.at:%Y-%m-%d %H:%M:%S}", escaped(who + role),
+            _versions(change), instant(change.at), escaped(who + role),
             escaped(change.name), escaped(_value(change.old)), escaped(_value(change.new)),
             change.kind,
         )  # fmt: skip

@@ -13,6 +13,7 @@ from sync.registers import MAX_TRAIL
 from sync.structs import Kind
 from sync.update import decode_state_vector, decode_update
 from tests.support.clinic import BOUNDS, Clinic, Message, Tablet, shows_registers
+from tests.support.history_model import check_history
 from tests.support.people import at, person, ulid
 from tests.support.record_model import RecordModel
 from tests.support.replicas import PyReplica, Replica, Shown, Step, YjsProcess
@@ -363,6 +364,7 @@ class Ward:
         self.model.check_rest(shown[-1])
         for number, one in enumerate(shown):
             assert one == shown[-1], f"replica {number} differs: {one} is not {shown[-1]}"
+        check_history(self.clinic)
         vector = self.clinic.room.books.index.state_vector()
         for number, tablet in enumerate(self.clinic.tablets):
             held = decode_state_vector(tablet.replica.vector(), BOUNDS)

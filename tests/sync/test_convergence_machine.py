@@ -127,6 +127,8 @@ RecordMachine.TestCase.settings = settings(
 @pytest.mark.rule("ROOM-3")
 @pytest.mark.rule("ROOM-4")
 @pytest.mark.rule("LOG-3")
+@pytest.mark.rule("HIST-1")
+@pytest.mark.rule("HIST-2")
 @pytest.mark.rule("ARB-1")
 @pytest.mark.rule("REG-5")
 @pytest.mark.rule("RES-4")

@@ -13,10 +13,9 @@ from sync.document import Document
 from sync.effects import Change
 from sync.history import MAX_ENCLOSED_CHARACTERS, enclosing_splice, splices_of
 from sync.replay import replay, snapshot_of
-from sync.room import Room
-from sync.view import chart_of
 from tests.support.clinic import Clinic, reloaded
 from tests.support.crafting import Scene, insertion, scene, writing
+from tests.support.history_model import check_history
 from tests.support.people import at, empty_room, person, ulid
 from tests.support.ward import Ward
 from tests.sync.test_convergence_machine import random_deed
@@ -38,60 +37,11 @@ def told(clinic: Clinic) -> list[tuple[object, ...]]:
     ]
 
 
-class Folded:
-    """A record put together from its history alone."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, object] = {}
-
-    def take(self, change: Change) -> None:
-        if change.kind in ("text", "overruled"):
-            return
-        assert msgspec.json.decode(change.old) == self.values.get(change.name), change
-        self.values[change.name] = msgspec.json.decode(change.new)
-
-    def shown(self) -> dict[str, object]:
-        return {name: value for name, value in self.values.items() if value is not None}
-
-
-def shown(room: Room) -> dict[str, object]:
-    chart = chart_of(room)
-    sections = {**chart.fields, "record": chart.facts}
-    return {
-        f"{section}.{key}": value for section, values in sections.items()
-        for key, value in values.items()
-    }  # fmt: skip
-
-
 @pytest.mark.rule("HIST-1")
 @pytest.mark.rule("HIST-2")
 @pytest.mark.parametrize("seed", range(12))
 def test_history_replayed_field_by_field_shows_the_record_at_every_version(seed: int) -> None:
-    clinic = ward_of(seed).clinic
-    folded, room, texts = Folded(), empty_room(clinic.limits), {}
-    emitted = iter(clinic.changes)
-    pending = next(emitted, None)
-
-    for row in clinic.rows:
-        for _ in replay(room, None, [row]):
-            pass
-        of_row: list[Change] = []
-        while pending is not None and pending.last_version == row.version:
-            of_row.append(pending)
-            pending = next(emitted, None)
-        for change in of_row:
-            folded.take(change)
-        assert folded.shown() == shown(room), f"version {row.version}"
-        before, texts = texts, chart_of(room).texts
-        moved = {name for name in texts if texts[name] != before.get(name, "")}
-        narrated = [change for change in of_row if change.kind == "text"]
-        assert {change.field for change in narrated} == moved
-        for change in narrated:
-            new = msgspec.json.decode(change.new)
-            assert texts[change.field][change.offset :].startswith(new)
-
-    assert pending is None
-    assert folded.shown() == shown(clinic.room)
+    check_history(ward_of(seed).clinic)
 
 
 @pytest.mark.rule("HIST-2")
