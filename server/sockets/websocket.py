@@ -319,6 +319,9 @@ class FrameReader:
 
     def _take_lock_request(self, message: LockRequest) -> "asyncio.Future[None] | None":
         connection = self._connection
+        if not connection.speaks_extension:  # it would not hear the answer
+            self._reject(MalformedFrame("Lock messages are part of fieldchart.v1."), "frame")
+            return None
         if connection.session.locks.take(1, time.monotonic()):
             connection.close(TOO_MANY, "Too many lock messages.")
             return None
