@@ -15,6 +15,7 @@ from server.rest import (
     audit,
     conflicts,
     emergencies,
+    events,
     history,
     locks,
     login,
@@ -35,7 +36,7 @@ def api_endpoints() -> tuple[Endpoint, ...]:
     """Every HTTP call; OpenAPI describes exactly these."""
     resources = (
         login, profiles, records, steps, assignments, conflicts, refusals, locks, audit,
-        emergencies, history, past,
+        emergencies, history, past, events,
     )  # fmt: skip
     calls = tuple(endpoint for resource in resources for endpoint in resource.ENDPOINTS)
     return (*calls, *about_endpoints(calls))
@@ -52,7 +53,7 @@ def build_application(
     routes: come before the API's (`/sync/{record_id}`, `/collab`). lifespans: entered in order when
     the server starts and left in reverse when it stops, the account watch around them all.
     """
-    house.authenticator.attach(house.rooms)
+    house.authenticator.attach(house.rooms, house.events)
     resources = resources_of(house, api_endpoints())
     all_routes: list[BaseRoute] = [*routes]
     all_routes += [Route(resource.path, endpoint=resource) for resource in resources]

@@ -11,6 +11,7 @@ from server.accounts.authentication import Authenticator, Clock
 from server.application import build_application
 from server.audit.heads import AuditHeads
 from server.emergencies import BreakGlass
+from server.events import Hub
 from server.house import House
 from server.logs import Log
 from server.metrics import Metrics
@@ -39,10 +40,14 @@ def assemble(
     authenticator = Authenticator(settings, store, clock, metrics, log)
     rooms = RoomHost(store, policies, settings, metrics, log, clock)
     break_glass = BreakGlass(store, rooms, settings, metrics, log, clock)
+    events = Hub(store, policies, settings, metrics, log, clock, authenticator)
+    events.attach(rooms)
+    rooms.attach(events.stored)
     house = House(
         settings=settings,
         store=store,
         rooms=rooms,
+        events=events,
         policies=policies,
         clock=clock,
         authenticator=authenticator,
@@ -56,6 +61,11 @@ def assemble(
     application = build_application(
         house,
         routes=[sync, collab],
-        lifespans=[house.heads.running(), rooms.running(), break_glass.running()],
+        lifespans=[
+            house.heads.running(),
+            events.running(),
+            rooms.running(),
+            break_glass.running(),
+        ],
     )
     return Assembly(house=house, application=application)

@@ -53,10 +53,12 @@ async def tell_attendance(live: "LiveRoom", batch: Batch, at: datetime) -> None:
     users = live.attendance.people()
     for action, people in (("joined", came), ("left", went)):
         for who in people:
-            told = {"session_id": live.record_id, "action": action}
-            batch.notice(EVENT, **told, user=_person(who), active_users=users)
-            payload = {**told, "user": who.user_id, "active_users": [user["id"] for user in users]}
-            _announce(live, batch, payload, at)
+            told = {
+                "session_id": live.record_id, "action": action, "user": _person(who),
+                "active_users": users,
+            }  # fmt: skip
+            batch.notice(EVENT, **told)
+            _announce(live, batch, told, at)
 
 
 def _announce(live: "LiveRoom", batch: Batch, payload: Mapping[str, object], at: datetime) -> None:

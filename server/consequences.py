@@ -36,6 +36,7 @@ def draw_consequences(live: "LiveRoom", batch: Batch, at: datetime) -> None:
     shown = {*summary.title, *summary.search, summary.priority}
     if batch.has_facts or not shown.isdisjoint(batch.fields):
         batch.facts = facts_of(live.room, live.created_at, at)
+    live.announcer.collect(batch, live.present(), at)
 
 
 def _settle_queue(live: "LiveRoom", batch: Batch, at: datetime) -> None:

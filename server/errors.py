@@ -11,6 +11,7 @@ ServerError
 ├── AlreadyAllowed     emergency access to what is open to this person anyway
 ├── NotSignedIn        no valid log-in
 ├── TooManyAttempts    log-ins are throttled
+├── TooManyStreams     one person has too many streams of events open
 ├── RecordUnreadable   the stored record cannot be read at all
 ├── RecordDamaged      its log is broken (.version): it is open for reading up to there only
 ├── Overloaded         a bounded queue is full; come back
@@ -60,6 +61,7 @@ __all__ = [
     "ServerError",
     "StepIncomplete",
     "TooManyAttempts",
+    "TooManyStreams",
     "TransitionImpossible",
     "VersionMismatch",
 ]
@@ -135,6 +137,11 @@ class TooManyAttempts(ServerError):
     ) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
+
+
+class TooManyStreams(ServerError):
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You have {most} streams of events open already; close one.")
 
 
 class RecordUnreadable(ServerError):

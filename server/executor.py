@@ -71,6 +71,7 @@ class Batch:
         self.has_facts = False
         self.fields: set[str] = set()
         self.steps: list[StepChange] = []
+        self.edits: list[tuple[Principal, tuple[str, ...]]] = []
         self.announcements: list[Announcement] = []
         self.notices: list[Mapping[str, object]] = []
         self.told: list[tuple[str, Mapping[str, object]]] = []
@@ -125,6 +126,7 @@ class Batch:
         if proposal.accepted is not None:
             self._add_row(proposal.accepted, peer, proposal.heal, author, at)
             self.fields.update(proposal.fields)
+            self.edits.append((author, proposal.fields))
             version = proposal.accepted.row.version
         for change in proposal.steps:
             self.add_step(change, author, at)
@@ -148,6 +150,7 @@ class Batch:
     def add_facts(self, accepted: Accepted, author: Principal, at: datetime) -> None:
         """Take in a change of the server's own facts."""
         self.has_facts = True
+        self.edits.append((author, ()))
         self._add_row(accepted, None, True, author, at)
 
     def add_resolution(

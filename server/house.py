@@ -7,6 +7,7 @@ from permissions.policy import Policy
 from server.accounts.authentication import Authenticator, Clock
 from server.audit.heads import AuditHeads
 from server.emergencies import BreakGlass
+from server.events import Hub
 from server.logs import Log
 from server.metrics import Metrics
 from server.ports import Rooms
@@ -23,6 +24,7 @@ class House:
     settings: Settings
     store: Store
     rooms: Rooms
+    events: Hub
     policies: Mapping[str, Policy]
     clock: Clock
     authenticator: Authenticator

@@ -16,6 +16,7 @@ from typing import TypeVar
 from permissions.model import Principal
 from server.accounts.authentication import Clock
 from server.accounts.hands import Hands
+from server.announcing import Announcer
 from server.attendance import Attendance, tell_attendance
 from server.attribution import audit_journal, frame_of
 from server.budgets import PersonBudgets, follow_up
@@ -34,6 +35,7 @@ from server.steps import in_steps
 from storage.errors import StorageError
 from storage.locks import Locks
 from storage.ports import Records
+from sync.announcing import Plan
 from sync.bounds import Bounds
 from sync.effects import Snapshot
 from sync.errors import DocumentSuspect, ForeignClientId, MalformedFrame
@@ -74,6 +76,10 @@ class RoomClosed(Exception):
     """The room left memory while something waited for it; open it again."""
 
 
+async def _nothing(_batch: Batch) -> None:
+    """The work of a turn that only looks for what is due."""
+
+
 class LiveRoom:
     """One loaded record. `run` is its task."""
 
@@ -89,6 +95,8 @@ class LiveRoom:
         clock: Clock,
         locks: Locks,
         hands: Hands,
+        plan: Plan,
+        stored: Callable[[Batch], None],
     ) -> None:
         self.room = room
         self.locks = locks
@@ -115,6 +123,8 @@ class LiveRoom:
         self._log = log
         self._clock = clock
         self._hands = hands
+        self._stored = stored
+        self.announcer = Announcer(plan, room, settings.session_event_ms / 1000, self._look)
         self._leaving = False
         self._ended = False
         self._dirty_presence: dict[int, AwarenessEntry] = {}
@@ -234,6 +244,7 @@ class LiveRoom:
                 await self._serve(group)
         finally:
             self._ended = True
+            self.announcer.stop()
             self._refuse(self.inbox.empty(), RoomClosed())
 
     async def _serve(self, group: asyncio.TaskGroup) -> None:
@@ -242,7 +253,7 @@ class LiveRoom:
                 items = await self.inbox.take(MOST_PER_TURN)
                 if items:
                     await self._turn(items)
-                elif self._leaving:
+                if self._leaving and not len(self.inbox):
                     return
                 self._snapshot_if_due(group)
         except BaseException as error:  # also cancellation: nobody may wait for a task that ended
@@ -263,6 +274,7 @@ class LiveRoom:
 
     def shut(self) -> None:
         """Let the task end once the inbox is empty."""
+        self.announcer.finish()
         self._leaving = True
         self.inbox.wake()
 
@@ -311,6 +323,7 @@ class LiveRoom:
             self._refuse(items, error if known else RoomClosed())
             raise
         self.stored_version = self.room.version
+        self._stored(batch)
         for answer, result, failure in answers:
             if answer.done():
                 continue
@@ -322,6 +335,18 @@ class LiveRoom:
             self.show_locks()
         self._welcome(items)
         self._after(batch)
+
+    def _look(self) -> None:
+        """Take a turn though nobody asked for anything: something is due."""
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(_look_at_failure)
+        self.inbox.add(Ask(_nothing, answer))
+
+    def tell(self, hears: Callable[[Principal], bytes | None]) -> None:
+        """Send a notice to who is here and hears it. hears: the message, None for who does not."""
+        for peer in self._synced.values():
+            if peer.speaks_extension and (message := hears(peer.principal)) is not None:
+                peer.send(message)
 
     def _hear(self, asked: SyncAsked) -> None:
         """Note what a peer says it has; who has more of the server's own than the server is ahead.

@@ -69,6 +69,15 @@ class Metrics:
         self.presence_dropped = {reason: dropped.labels(reason) for reason in DROPPED}
         self.locks_ended = counter("locks_ended", "Field locks nobody released, by cause.", "cause")
         self.emergencies = counter("emergencies", "Emergency accesses that were started.")
+        self.event_streams = gauge("event_streams", "Open streams of events.")
+        self.event_streams_ended = counter(
+            "event_streams_ended", "Streams of events that ended, by reason.", "reason"
+        )
+        self.events_sent = counter("events_sent", "Events put on streams.")
+        self.event_seconds = Histogram(
+            "fieldchart_event_seconds", "From what happened to its event being on the streams.",
+            buckets=_COMMIT_SECONDS, registry=registry,
+        )  # fmt: skip
         self.audit_head = gauge("audit_head", "Sequence of the newest audit entry.")
         self.audit_head_info = gauge(
             "audit_head_info", "The newest audit entry: its hash, and its sequence.", "hash"

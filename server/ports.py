@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from server.inbox import Later
     from server.live_room import LiveRoom
 
-__all__ = ["Json", "NewRecord", "ReadOnly", "RecordView", "Rooms"]
+__all__ = ["Cutter", "Json", "NewRecord", "ReadOnly", "RecordView", "Rooms"]
 
 T = TypeVar("T")
 
@@ -54,6 +54,15 @@ class NewRecord(msgspec.Struct, frozen=True, kw_only=True):
     id: str | None = None
     patient_id: str | None = None
     fields: Mapping[str, Json] = {}
+
+
+class Cutter(Protocol):
+    """Whoever holds connections of people."""
+
+    def disconnect(
+        self, *, login_id: str | None = None, user_id: str | None = None, code: int, reason: str
+    ) -> int:
+        """Close the connections of a log-in or a person; returns how many."""
 
 
 class Rooms(Protocol):

@@ -52,6 +52,7 @@ INTERNAL = Kind(500, 1012, "internal", "Internal error")
 PROBLEMS: dict[type[BaseException], Kind] = {
     errors.NotSignedIn: Kind(401, 4401, "not-signed-in", "Not signed in"),
     errors.TooManyAttempts: Kind(429, 4429, "too-many-attempts", "Too many attempts"),
+    errors.TooManyStreams: Kind(429, 4429, "too-many-streams", "Too many streams"),
     errors.NotAllowed: Kind(403, 4403, "not-allowed", "Not allowed"),
     errors.AlreadyAllowed: Kind(409, 4409, "already-allowed", "Already allowed"),
     errors.OriginNotAllowed: Kind(403, 4403, "origin-not-allowed", "Origin not allowed"),
@@ -82,6 +83,7 @@ PROBLEMS: dict[type[BaseException], Kind] = {
     storage_errors.UserExists: Kind(409, 4409, "user-exists", "User exists"),
     storage_errors.UserNotFound: Kind(404, 4404, "not-found", "Not found"),
     storage_errors.LoginNotFound: Kind(404, 4404, "not-found", "Not found"),
+    storage_errors.AnnouncementNotFound: Kind(404, 4404, "not-found", "Not found"),
     storage_errors.StoreCorrupt: Kind(500, 4503, "record-unreadable", "Record unreadable"),
     storage_errors.StoreIncompatible: Kind(500, 4503, "store-unavailable", "Store unavailable"),
     storage_errors.StoreUnavailable: Kind(503, 4503, "store-unavailable", "Store unavailable"),

@@ -18,6 +18,7 @@ from permissions.model import Principal, Rule
 from permissions.policy import Policy
 from server.accounts.authentication import Clock
 from server.accounts.hands import Hands
+from server.attendance import EVENT as ATTENDANCE
 from server.errors import (
     EditRefused,
     FieldViolation,
@@ -39,9 +40,11 @@ from server.ports import Json, NewRecord, RecordView
 from server.preconditions import check_current, check_open
 from server.record_edits import add_entry, edit_fields, new_record_rows, view_of
 from server.settings import Settings
+from server.telling import notices_of
 from storage.errors import StoreCorrupt
 from storage.locks import MemoryLocks
-from storage.ports import Store
+from storage.ports import Store, StoredAnnouncement
+from sync.announcing import Plan
 from sync.effects import Commit
 from sync.errors import CorruptLog, DocumentSuspect
 from sync.gate import Limits
@@ -90,6 +93,22 @@ class RoomHost:
         self._group: asyncio.TaskGroup | None = None
         self._locks = MemoryLocks(settings.lock_terms(), store.records.next_number)
         self.expiry = Expiry(self._rooms, self._locks, store, metrics, log, clock)
+        self._plans = {name: Plan(policy.profile) for name, policy in policies.items()}
+        self._listener: Callable[[Batch], None] | None = None
+
+    def attach(self, listener: Callable[[Batch], None]) -> None:
+        """From now on `listener` hears of every batch, once it is on disk and peers were told."""
+        self._listener = listener
+
+    def _stored(self, batch: Batch) -> None:
+        if self._listener is not None:
+            self._listener(batch)
+
+    def tell(self, stored: StoredAnnouncement) -> None:
+        """Send a notice to those on the record whose audience it is; it is not loaded for that."""
+        room = self._rooms.get(stored.announcement.record_id)
+        if room is not None and stored.announcement.event != ATTENDANCE:  # its batch did
+            room.tell(notices_of(stored, self._policies))
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -234,6 +253,7 @@ class RoomHost:
         return LiveRoom(
             room, created_at, self._store.records, self._settings, self._bounds,
             self._metrics, self._log, self._clock, self._locks, self._hands,
+            self._plans[room.profile.name], self._stored,
         )  # fmt: skip
 
     def _start(self, room: LiveRoom) -> LiveRoom:
@@ -326,6 +346,7 @@ class RoomHost:
         batch = Batch(record_id, 0, policy.profile.name)
         new_record_rows(room, batch, author, wanted, number, at)
         await self._store.records.create(record_id, self._first_commit(batch))
+        self._stored(batch)
         return view_of(room, author)
 
     def _first_commit(self, batch: Batch) -> Commit:

@@ -87,6 +87,7 @@ async def _serve(
         server = _Server(
             _uvicorn_settings(settings, assembly.application), _url(settings, listener)
         )
+        server.when_stopping = house.events.stop
         if demo:
             server.when_started = lambda: make_demo_records(store, house.rooms, list(policies))
         await server.serve(sockets=[listener])
@@ -99,6 +100,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._url = url
         self.when_started: Any = None
+        self.when_stopping: Any = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then prepare what needs live rooms, then say so."""
@@ -112,6 +114,12 @@ class _Server(uvicorn.Server):
                 await self.when_started()
             sys.stdout.write(f"listening on {self._url}\n")
             sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what would never end by itself, then drain."""
+        if self.when_stopping is not None:
+            self.when_stopping()
+        await super().shutdown(sockets=sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -204,6 +204,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     locks_per_person: Annotated[
         int, _meta("locks", "Fields that one person holds at a time.", ge=1, le=1000)
     ] = 20
+    # Events
+    session_event_ms: Annotated[
+        float,
+        _meta("ms", "Edits of a record are told of at most so often; names are merged.", ge=0),
+    ] = 1000.0
+    event_retention_days: Annotated[
+        float, _meta("days", "Events and notifications are kept for so long.", gt=0)
+    ] = 30.0
+    event_queue: Annotated[
+        int, _meta("events", "Events a slow stream may leave waiting; then it is cut.", ge=8)
+    ] = 512
+    event_heartbeat_seconds: Annotated[
+        float, _meta("s", "A silent stream gets a comment so often, for proxies.", gt=0)
+    ] = 15.0
+    event_streams_per_person: Annotated[
+        int, _meta("streams", "Streams of events one person may have open; more get 429.", ge=1)
+    ] = 16
 
     # Rooms
     room_memory_bytes: Annotated[

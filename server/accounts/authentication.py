@@ -26,7 +26,7 @@ from server.accounts.throttle import Throttle
 from server.errors import NotAllowed, NotSignedIn, TooManyAttempts
 from server.logs import Log, place_of
 from server.metrics import Metrics
-from server.ports import Rooms
+from server.ports import Cutter
 from server.settings import Settings
 from storage.columns import folded
 from storage.errors import LoginNotFound, UserNotFound
@@ -56,7 +56,7 @@ def token_hash_of(token: str) -> bytes:
 class Authenticator:
     """The one judge of tokens in this process.
 
-    rooms: told to `disconnect`; set with `attach` once it exists (it needs the authenticator).
+    Who is told to `disconnect` is set with `attach`, once it exists (it needs the authenticator).
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Authenticator:
         self._clock = clock
         self._metrics = metrics
         self._log = log
-        self._rooms: Rooms | None = None
+        self._cutters: tuple[Cutter, ...] = ()
         self.passwords = Passwords(settings)
         self._throttle = Throttle(
             failures=settings.login_failures,
@@ -79,9 +79,9 @@ class Authenticator:
         self._accounts: dict[str, User] = {}
         self._last_reread = ""
 
-    def attach(self, rooms: Rooms) -> None:
-        """From now on the sockets of an ended log-in are cut in `rooms`."""
-        self._rooms = rooms
+    def attach(self, *cutters: Cutter) -> None:
+        """From now on the sockets and streams of an ended log-in are cut by all of these."""
+        self._cutters = cutters
 
     async def authenticate(self, scope: Scope) -> Principal:
         """Who sends this HTTP request or opens this WebSocket, at the address it comes from.
@@ -308,9 +308,10 @@ class Authenticator:
     def _disconnect(
         self, *, login_id: str | None = None, user_id: str | None = None, code: int, reason: str
     ) -> None:
-        if self._rooms is None:
-            return
-        cut = self._rooms.disconnect(login_id=login_id, user_id=user_id, code=code, reason=reason)
+        cut = sum(
+            each.disconnect(login_id=login_id, user_id=user_id, code=code, reason=reason)
+            for each in self._cutters
+        )
         if cut:
             self._metrics.disconnected.labels(str(code)).inc(cut)
             self._log.info(

@@ -4,9 +4,9 @@ An `Endpoint` declares what a call takes and gives; the server obeys it and Open
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -25,14 +25,18 @@ from server.problems import (
     report_incident,
     violation_of_decoding,
 )
+from server.sockets.patience import ABORT
 from sync.effects import AuditAction
 
-__all__ = ["Answer", "Call", "Empty", "Endpoint", "Resource", "resources_of"]
+__all__ = ["Answer", "Call", "Empty", "Endpoint", "Resource", "Stream", "resources_of"]
 
 Body = TypeVar("Body")
 Query = TypeVar("Query")
 
 JSON = "application/json"
+LAST_FRAMES_SECONDS = 1.0
+"""How long a stream that has to end may take to send what it began."""
+
 LOGIN_BODY_BYTES = 16 * 1024
 """What somebody who is not signed in may send."""
 
@@ -69,11 +73,25 @@ class Call(Generic[Body, Query]):
         return values[0].decode("latin-1") if values else None
 
 
+class Stream(Protocol):
+    """A body without an end. ended: why it has to end, set by who is done with it."""
+
+    ended: "asyncio.Future[str]"
+
+    def frames(self) -> AsyncIterator[bytes]: ...
+
+    def end(self, why: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a handler gives: a value to encode as JSON, or bytes as they are; None is no body."""
+    """What a handler gives: a value to encode as JSON, or bytes as they are; None is no body.
+
+    stream: in place of a value, a body that goes on.
+    """
 
     value: object = None
+    stream: Stream | None = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = JSON
@@ -125,13 +143,17 @@ class Resource:
             return
         except Exception as error:
             answer = answer_for(error, self._house, route=self.path)
-        await send_answer(answer, scope, send)
+        if answer.stream is not None:
+            await _send_stream(answer, answer.stream, scope, receive, send)
+        else:
+            await send_answer(answer, scope, send)
         method = scope["method"] if scope["method"] in _METHODS else "other"
         metrics = self._house.metrics
         metrics.requests.labels(method, self.path, str(answer.status)).inc()
-        metrics.request_seconds.labels(self.path).observe(
-            asyncio.get_running_loop().time() - started
-        )
+        if answer.stream is None:
+            metrics.request_seconds.labels(self.path).observe(
+                asyncio.get_running_loop().time() - started
+            )
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
@@ -271,6 +293,44 @@ async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     start: Message = {"type": "http.response.start", "status": answer.status, "headers": headers}
     await send(start)
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+async def _send_stream(
+    answer: Answer, stream: Stream, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Send a body until it ends, the caller goes away, or it reads too slowly."""
+    headers = [(b"content-type", answer.media_type.encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
+
+    async def give() -> None:
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if scope["method"] != "HEAD":
+            async for frame in stream.frames():
+                await send({"type": "http.response.body", "body": frame, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def hear() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    giving, hearing = asyncio.ensure_future(give()), asyncio.ensure_future(hear())
+    try:
+        ends: set[asyncio.Future[Any]] = {giving, hearing, stream.ended}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if stream.ended.done() and not giving.done():
+            await asyncio.wait({giving}, timeout=LAST_FRAMES_SECONDS)
+        if not giving.done() and not hearing.done():
+            # It does not read: what the kernel still holds for it would wait for ever.
+            abort = scope.get("extensions", {}).get(ABORT)
+            if abort is not None:
+                abort()
+    finally:
+        stream.end("left")
+        for task in (giving, hearing):
+            task.cancel()
+        given, _ = await asyncio.gather(giving, hearing, return_exceptions=True)
+    if isinstance(given, Exception) and not isinstance(given, OSError):
+        raise given
 
 
 def resources_of(house: House, endpoints: Sequence[Endpoint]) -> list[Resource]:

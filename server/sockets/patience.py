@@ -5,10 +5,14 @@ anybody has signed in. Bodies have their own bounds (server/rest/endpoint.py).
 """
 
 import asyncio
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-__all__ = ["PatientProtocol"]
+__all__ = ["ABORT", "PatientProtocol"]
+
+ABORT = "fieldchart.abort"
+"""The extension of a request's scope that drops its connection with whatever it was not read."""
 
 HEADER_SECONDS = 20.0
 """A request's header must have arrived by then, counted from its first byte or the connection."""
@@ -44,6 +48,8 @@ class PatientProtocol(HttpToolsProtocol):
         """A request begins, perhaps on a connection that has had others."""
         self._expect_header()
         super().on_message_begin()
+        extensions: Any = {ABORT: self.transport.abort}
+        self.scope["extensions"] = extensions
 
     def on_headers_complete(self) -> None:
         self._header_is_here()

@@ -18,6 +18,7 @@ from server.application import build_application
 from server.audit.heads import AuditHeads
 from server.emergencies import BreakGlass
 from server.errors import ChangedField, EditRefused, FieldViolation, NotAllowed, VersionMismatch
+from server.events import Hub
 from server.house import House
 from server.logs import configure_logs
 from server.metrics import Metrics
@@ -242,11 +243,13 @@ async def open_bench(settings: Settings = FAST, *, real: bool = False) -> AsyncI
     metrics = Metrics()
     host = RoomHost(store, POLICIES, settings, metrics, log, clock)
     rooms: Any = host if real else DoubleRooms(store, POLICIES, host)
+    authenticator = Authenticator(settings, store, clock, metrics, log)
     house = House(
         settings=settings, store=store, rooms=rooms, policies=POLICIES, clock=clock,
-        authenticator=Authenticator(settings, store, clock, metrics, log), metrics=metrics, log=log,
+        authenticator=authenticator, metrics=metrics, log=log,
         heads=AuditHeads(store, settings.audit_head_seconds, metrics, log),
         break_glass=BreakGlass(store, rooms, settings, metrics, log, clock),
+        events=Hub(store, POLICIES, settings, metrics, log, clock, authenticator),
     )  # fmt: skip
     transport = httpx.ASGITransport(build_application(house))
     async with host.running(), httpx.AsyncClient(transport=transport, base_url=BASE) as http:

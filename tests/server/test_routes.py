@@ -46,6 +46,8 @@ CALLS: Calls = [
     ("GET", "/api/refusals", None, {}, "stranger", "nurse", 200, 200),
     ("GET", "/api/records/{id}/history", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/records/{id}/conflicts", None, {}, "doctor", "nurse", 403, 200),
+    ("GET", "/api/notifications", None, {}, "doctor", "nurse", 200, 200),
+    ("POST", f"/api/notifications/{ULID}/ack", None, {}, "doctor", "nurse", 404, 404),
     ("GET", "/api/audit", None, {}, "nurse", "supervisor", 403, 200),
     ("POST", "/api/records/{id}/conflicts/1.1/resolve", CHOICE, {}, "doctor", "nurse", 403, 404),
 ]  # fmt: skip
@@ -94,11 +96,13 @@ def test_the_table_of_this_test_covers_every_endpoint_that_needs_a_login() -> No
         "{number}": "{id}",
         "outpatient": "{name}",
         "safety": "{section}",
+        ULID: "{id}",
         "1.1": "{cid}",
         "2.1": "{rid}",
     }
     tested = {(method, path) for method, path, *_ in (*LOCK_CALLS, *VISIT_CALLS)}
     tested |= set(EMERGENCY_CALLS)
+    tested.add(("GET", "/api/events"))  # it never ends: tests/server/test_events.py
     for method, path, *_ in CALLS:
         path = path.partition("?")[0]
         for concrete, name in names.items():

@@ -114,6 +114,7 @@ async def living(
     )  # fmt: skip
     transport = httpx.ASGITransport(assembly.application)
     async with (
+        assembly.house.events.running(),
         assembly.house.rooms.running(),  # type: ignore[attr-defined] # the real ones
         httpx.AsyncClient(transport=transport, base_url=BASE) as http,
     ):
