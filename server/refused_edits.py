@@ -97,6 +97,8 @@ def _propose_again(
             propose_update(room, batch, who, update, at, POWER)
         return
     field = room.profile.field_at(root, key)
+    if room.books.places.at(root, key).kind == "intent":
+        raise NotRepeatable("A step is asked for again by whoever may do it; nothing is repeated.")
     if field is None:
         raise NotRepeatable("The profile has no such field.")
     if not room.policy.may_read(who, field).allowed:

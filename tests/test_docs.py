@@ -224,7 +224,7 @@ def run_tour(text: str, folder: Path) -> list[Step]:
         )
         done = subprocess.run(
             ["bash", "-c", script], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180, check=True,
         )  # fmt: skip
     outputs = done.stdout.decode().split("\036")[:-1]
     return [Step(step.command, out) for step, out in zip(steps, outputs, strict=True)]

@@ -346,3 +346,20 @@ def test_the_package_exports_what_it_says():
     assert sorted(set(permissions.__all__)) == sorted(permissions.__all__)
     for name in permissions.__all__:
         assert hasattr(permissions, name)
+
+
+def test_a_power_stands_in_for_a_role_and_for_nothing_else():
+    policy = Policy(PROFILES["outpatient"])
+    pulse, safety = (policy.profile.fields[name] for name in ("vitals.pulse", "safety"))
+
+    def decide(role, operation, field, state=OPEN):
+        return policy.decide_with(person(role), operation, field, state, "apply_refusals")
+
+    assert decide("supervisor", Operation.WRITE, pulse).role == "supervisor"
+    assert decide("nurse", Operation.WRITE, pulse).role == "nurse"
+    assert decide("cashier", Operation.WRITE, pulse).rule is Rule.ROLE
+    assert decide("supervisor", Operation.CHANGE, safety).rule is Rule.APPEND_ONLY
+    assert decide("supervisor", Operation.WRITE, None).rule is Rule.UNKNOWN_FIELD
+    for status in ("completed", "cancelled"):
+        closed = RecordState(status=status)
+        assert decide("supervisor", Operation.WRITE, pulse, closed).rule is Rule.COMPLETED

@@ -14,6 +14,8 @@ from storage import (
     StoreUnavailable,
     VersionConflict,
 )
+from storage.errors import RefusalNotFound
+from storage.ports import ConflictFilter, RefusalFilter
 from sync.effects import Commit, RecordFacts
 from tests.storage.builders import NOW, Log, conflict, created, entry, facts, refusal
 
@@ -404,3 +406,50 @@ async def test_a_closed_store_refuses_everything(store):
         with pytest.raises(StoreUnavailable):
             await call
     await store.close()
+
+
+async def test_refusals_are_found_by_author_and_profile_oldest_first_without_their_bytes(store):
+    decided = msgspec.structs.replace(
+        refusal("1.1", status="dismissed"), author="u2", decided_by="u3", decided_at=NOW,
+        decision_reason="entered by mistake",
+    )  # fmt: skip
+    await created(store, "R1", refusals=(refusal("1.0"), decided))
+    await created(store, "R2", refusals=(refusal("1.0"),))
+
+    async def found(**wanted):
+        page = await store.records.list_refusals(RefusalFilter(**wanted))
+        assert all(one.refusal.original == b"" for one in page)
+        return [(one.head.id, one.refusal.id) for one in page]
+
+    every = [("R1", "1.0"), ("R1", "1.1"), ("R2", "1.0")]
+    assert await found(profiles=frozenset({"example", "other"})) == every
+    assert await found(profiles=frozenset({"other"})) == []
+    assert await found() == []
+    assert await found(author="u1") == [every[0], every[2]]
+    assert await found(author="u2", profiles=frozenset({"other"})) == [every[1]]
+    assert await found(author="u1", record_id="R2") == [every[2]]
+    assert await found(author="u1", status="dismissed") == []
+    assert await found(author="u1", limit=1) == [every[0]]
+    assert await found(author="u1", after=every[0], limit=1) == [every[2]]
+    assert await found(author="u1", after=("R9", "1.0")) == []
+    assert await store.records.refusal("R1", "1.1") == decided
+    for record_id, refusal_id in (("R1", "9.9"), ("R9", "1.0"), ("R1", "1.%")):
+        with pytest.raises(RefusalNotFound):
+            await store.records.refusal(record_id, refusal_id)
+
+
+async def test_conflicts_are_paged_oldest_first_and_filtered_by_status(store):
+    await created(
+        store, conflicts=(conflict("1.0"), conflict("1.1", resolved=True), conflict("1.2"))
+    )
+
+    async def found(**wanted):
+        page = await store.records.list_conflicts(ConflictFilter(record_id="R1", **wanted))
+        return [one.id for one in page]
+
+    assert await found() == ["1.0", "1.1", "1.2"]
+    assert await found(status="open") == ["1.0", "1.2"]
+    assert await found(status="resolved") == ["1.1"]
+    assert await found(limit=1, after="1.0") == ["1.1"]
+    assert await found(after="9.9") == []
+    assert list(await store.records.list_conflicts(ConflictFilter(record_id="R9"))) == []
