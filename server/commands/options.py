@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from storage import SqliteStore
     from sync.effects import AuditAction, AuditEntry
 
-__all__ = ["Data", "audit_command", "command_entry", "now", "settings_for", "with_store"]
+__all__ = [
+    "Data",
+    "audit_command",
+    "audit_reading",
+    "command_entry",
+    "now",
+    "settings_for",
+    "with_store",
+]
 
 T = TypeVar("T")
 
@@ -66,6 +74,12 @@ def with_store(
             await store.close()
 
     return asyncio.run(opened())
+
+
+def audit_reading(data: str | None, detail: str, record_id: str, version: int) -> None:
+    """Audit that an operator reads a record, before it is shown. Raises storage.StorageError."""
+    entry = command_entry("read", detail, record_id, version)
+    with_store(data, lambda store, settings: store.append_audit([entry]))
 
 
 async def audit_command(

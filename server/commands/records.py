@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from server.commands.errors import CommandError
-from server.commands.options import Data, audit_command, settings_for, with_store
+from server.commands.options import Data, audit_command, audit_reading, settings_for, with_store
 
 if TYPE_CHECKING:
     from server.settings import Settings
@@ -44,12 +44,14 @@ def inspect(
             lambda store, settings: read_past(store, settings, record, version, at),
             read_only=True,
         )
+        audit_reading(data, "inspect", of.id, chart.version)
         print_chart(chart, of, as_json=as_json)
         return
 
     room, head = with_store(
         data, lambda store, settings: read_room(store, settings, record), read_only=True
     )
+    audit_reading(data, "inspect", head.id, room.version)
     if structs:
         print_structs(room, as_json=as_json)
     else:
@@ -68,6 +70,7 @@ def history(
     whole, changes, users = with_store(
         data, lambda store, settings: read_history(store, settings, record, field), read_only=True
     )
+    audit_reading(data, "history", whole.head.id, whole.head.version)
     print_history(whole, changes, users, as_json=as_json)
 
 

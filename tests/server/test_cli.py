@@ -285,3 +285,24 @@ def test_verify_notices_a_trail_that_ends_before_the_log_also_without_a_kept_hea
     assert whole.exit_code == 0, whole.stderr
     assert cut_off.exit_code == 1
     assert "audit: entry 2: the end is cut off: version 1 of record" in cut_off.stderr
+
+
+def test_reading_a_record_from_the_command_line_is_audited(data: Path) -> None:
+    data.mkdir()
+
+    async def fill() -> str:
+        store = await SqliteStore.open(data / "fieldchart.sqlite3")
+        async with living(store) as household:
+            record_id = await household.record()
+        await store.close()
+        return record_id
+
+    record_id = asyncio.run(fill())
+    for command in (("inspect",), ("inspect", "--version", "1"), ("history",)):
+        assert run(command[0], record_id, *command[1:]).exit_code == 0
+
+    lines = [json.loads(line) for line in run("audit", "--action", "read").stdout.splitlines()]
+    assert [(line["detail"], line["record_id"], line["version"]) for line in lines] == [
+        ("inspect", record_id, 1), ("inspect", record_id, 1), ("history", record_id, 1),
+    ]  # fmt: skip
+    assert {line["login_id"] for line in lines} == {f"uid:{os.getuid()}"}
