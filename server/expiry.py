@@ -63,6 +63,7 @@ class Expiry:
             loaded.look_around(now)
         done = self._locks.expire(now)
         self._ended += done.ended
+        self._metrics.locks_held.set(done.held)
         for record_id, hold in done.expiring:
             room = self._rooms.get(record_id)
             if room is not None:
@@ -74,6 +75,7 @@ class Expiry:
             await self._store.append_audit([audit_of(one, now) for one in ended])
             del self._ended[: len(ended)]
             self._tell(ended)
+        self._metrics.expiry_rounds.inc()
 
     def _tell(self, ended: list[Ended]) -> None:
         changed: dict[str, LiveRoom] = {}

@@ -67,6 +67,8 @@ class Metrics:
         self.closed = counter("connections_closed", "Connections we ended, by close code.", "code")
         dropped = counter("presence_dropped", "Awareness states or parts left out.", "reason")
         self.presence_dropped = {reason: dropped.labels(reason) for reason in DROPPED}
+        self.locks_held = gauge("locks_held", "Fields that somebody holds.")
+        self.expiry_rounds = counter("expiry_rounds", "Rounds that ended locks and presence.")
         self.locks_ended = counter("locks_ended", "Field locks nobody released, by cause.", "cause")
         self.emergencies = counter("emergencies", "Emergency accesses that were started.")
         self.event_streams = gauge("event_streams", "Open streams of events.")

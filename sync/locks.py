@@ -74,10 +74,12 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """What time has done: locks that ended, and those whose holder is to be warned, by record."""
+    """What time has done: locks that ended, those whose holder is to be warned, by record, and how
+    many are held."""
 
     ended: tuple[Ended, ...]
     expiring: tuple[tuple[str, Hold], ...]
+    held: int
 
 
 class LockTable:
@@ -235,7 +237,7 @@ class LockTable:
                     self._records[record_id][hold.field] = warned
                     expiring.append((record_id, warned))
         ended, self._ended = self._ended, []
-        return Round(ended=tuple(ended), expiring=tuple(expiring))
+        return Round(ended=tuple(ended), expiring=tuple(expiring), held=len(self))
 
     # -- inside ------------------------------------------------------------------------------------
 

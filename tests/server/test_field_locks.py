@@ -201,13 +201,17 @@ async def test_a_lock_expires_after_300_seconds_its_holder_is_warned_and_all_are
 
         clock.step(seconds=271)
         await host.expiry.round(clock())
+        gauge = host.expiry._metrics.locks_held._value
+        held = (gauge.get(),)
         (warning,) = notices(nurse, "lock_expiring")
         assert not notices(other, "lock_expiring")
         clock.step(seconds=29)
         await host.expiry.round(clock())
         await ticked()
+        held = (*held, gauge.get())
 
         assert warning["field"] == PULSE
+        assert held == (1, 0)
         assert notices(nurse, "lock_released") == [
             {"event": "lock_released", "field": PULSE, "cause": "expired"}
         ]

@@ -214,11 +214,15 @@ def test_the_same_value_written_offline_is_no_conflict() -> None:
 
 
 @pytest.mark.rule("LOCK-8")
-@pytest.mark.parametrize("written_s", [-5.0, 20.0])
-def test_an_edit_that_was_not_live_by_its_journal_counts_as_offline(written_s: float) -> None:
+@pytest.mark.parametrize(("locked_s", "written_s"), [(60, 55), (0, 20)])
+def test_an_edit_that_was_not_live_by_its_journal_counts_as_offline(
+    locked_s: float, written_s: float
+) -> None:
+    """Written before the lock, though it came at once; or after it, but long before it came."""
     shift = Shift()
+    shift.clinic.now_s = locked_s
     shift.clinic.lock("vitals.pulse", shift.holder.person)
-    shift.clinic.now_s += 60
+    shift.clinic.now_s = 60
 
     shift.other.edit(("set", *PULSE, 99), written_at=at(written_s))
     shift.clinic.settle()
@@ -226,6 +230,19 @@ def test_an_edit_that_was_not_live_by_its_journal_counts_as_offline(written_s: f
     assert shift.shown() is None
     assert shift.values() == [None, 99]
     assert not shift.clinic.refusals
+
+
+@pytest.mark.rule("LOCK-7")
+def test_a_journal_does_not_make_a_live_edit_offline() -> None:
+    shift = Shift()
+    shift.clinic.now_s = 60
+    shift.clinic.lock("vitals.pulse", shift.holder.person)
+
+    shift.other.edit(("set", *PULSE, 99), written_at=at(60.5))
+    shift.clinic.settle()
+
+    assert shift.shown() is None
+    assert [refusal.rule for refusal in shift.clinic.refusals] == [Rule.LOCKED]
 
 
 Deed = tuple[int, str, int]
