@@ -76,7 +76,9 @@ async def _signers(item: Arrived, hands: Hands, clock: Callable[[], datetime]) -
         if not session.may_look_up(login_id):
             continue
         hand = await hands.find(login_id, clock())
-        if hand is not None:
+        if hand is None:
+            session.note_unknown(login_id)
+        else:
             found[login_id] = hand
     return found
 

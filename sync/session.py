@@ -22,9 +22,9 @@ MAX_GAPS = 3
 MAX_JOURNAL = 20_000
 """Journal entries that may wait for the update they describe."""
 
-MAX_NAMED_LOGINS = 32
-"""Other log-ins that one connection's journal may name: a shift has a few people on a tablet, and
-each costs a look-up in the database."""
+MAX_UNKNOWN_LOGINS = 32
+"""Log-ins that one connection's journal may name and that there are not: each costs a look-up in
+the database. An honest tablet names none, however many people used it."""
 
 MAX_DELIVERED = 20_000
 """Deletions of others' hands that are remembered until the connection ends."""
@@ -95,7 +95,7 @@ class Session:
         self._clock = DeviceClock()
         self.offline: Knowledge | None = None
         self._journal: list[JournalEntry] = []
-        self._named: set[str] = set()
+        self._unknown: set[str] = set()
         self._delivered: dict[int, RangeSet] = {}
         self._delivered_ranges = 0
         per_second, window = budgets.update_frames_per_second, budgets.update_window_seconds
@@ -192,10 +192,12 @@ class Session:
             self.offline.learn(state_vector)
 
     def may_look_up(self, login_id: str) -> bool:
-        """Whether another log-in that its journal names is looked up: only so many are."""
-        if login_id not in self._named and len(self._named) < MAX_NAMED_LOGINS:
-            self._named.add(login_id)
-        return login_id in self._named
+        """Whether another log-in that its journal names is looked up."""
+        return login_id not in self._unknown and len(self._unknown) < MAX_UNKNOWN_LOGINS
+
+    def note_unknown(self, login_id: str) -> None:
+        """There is no such log-in: nobody looks for it again."""
+        self._unknown.add(login_id)
 
     def note_delivered(self, deletes: Deletes) -> None:
         """Deletions that were judged in another hand than the sender's.

@@ -8,7 +8,7 @@ import pytest
 from server.accounts.hands import MAX_HANDS, Hands
 from server.ports import NewRecord
 from storage import Login, MemoryStore
-from sync.session import MAX_DELIVERED, MAX_NAMED_LOGINS, Budgets, Session
+from sync.session import MAX_DELIVERED, MAX_UNKNOWN_LOGINS, Budgets, Session
 from sync.wire import JournalEntry, Refused
 from tests.support.crafting import writing
 from tests.support.journals import payload_of
@@ -205,7 +205,7 @@ async def test_a_flood_of_named_log_ins_costs_a_few_look_ups_and_forgets_the_old
             lone = JournalEntry(5_001, clock, clock + 1, NOW, f"somebody{clock}", "x")
             await ward.send(peer, payload_of(writing(5_001, clock, 80)), lone)
 
-        assert directory.asked <= MAX_NAMED_LOGINS + 1
+        assert directory.asked <= MAX_UNKNOWN_LOGINS + 1
         hands = Hands(directory, 2.0)  # type: ignore[arg-type]
         for n in range(2 * MAX_HANDS):
             assert await hands.find(f"nobody{n}", NOW) is None

@@ -6,6 +6,7 @@ import msgspec
 import pycrdt
 import pytest
 
+from sync.session import MAX_UNKNOWN_LOGINS
 from sync.wire import JournalEntry, Refused
 from tests.support.rooms import RecordingPeer, settled
 from tests.support.ward_tablet import setting, ward_tablet
@@ -399,3 +400,19 @@ async def test_a_step_that_somebody_is_said_to_have_started_is_not_started() -> 
 
         assert ward.shows("record")["current_step"] == step
         assert [(r.author, r.rule) for r in await ward.refusals()] == [("id-B", "identity")]
+
+
+@pytest.mark.rule("JOUR-9")
+async def test_a_tablet_may_have_been_used_by_more_people_than_strangers_may_be_named() -> None:
+    async with ward_tablet() as ward:
+        a = await ward.user("A", "nurse")
+        logins = []
+        for pulse in range(MAX_UNKNOWN_LOGINS + 8):
+            logins.append((await ward.take_over(a)).id)
+            ward.tablet.write(setting("vitals", "pulse", 60 + pulse))
+        b = await ward.user("B", "nurse")
+
+        peer = await ward.connect(b, await ward.take_over(b))
+        await ward.deliver(peer, ward.tablet.sealed)
+
+        assert [row.login_id for row in await ward.rows()] == logins
