@@ -18,7 +18,7 @@ from server.steps import in_steps
 from storage.ports import Records, Store
 from sync.bounds import Bounds
 from sync.document import ABSENT
-from sync.fields import FieldIndex, Place
+from sync.fields import RECORD_ROOT, FieldIndex, Place
 from sync.json_value import plain
 from sync.placement import RESERVED_CLIENT_IDS
 from sync.room import Room
@@ -33,6 +33,9 @@ STORED = Bounds(
 
 ROWS_LOOKED_AT, BYTES_LOOKED_AT, ROWS_PER_READ = 500, 1024 * 1024, 50
 """Rows read to tell a stale caller which narratives changed; beyond them the answer says `more`."""
+
+FACTS_TOLD = frozenset({"status", "current_step", "assigned", "disputed"})
+"""Facts of the server's whose change makes what a caller has read old."""
 
 MAX_SHOWN_BYTES = 256 * 1024
 """What the values of all changes together may take in one answer; longer ones are left out."""
@@ -57,13 +60,13 @@ async def check_current(
         for place, register in room.registers.items()
         if (write := register.standing) is not None
         and write.version > if_version
-        and place.field is not None
+        and (place.field is not None or _is_told(place))
     }
     texts, more = await _text_hands(room, store.records, if_version)
     people = await People.read(store)
     changes, size = [], 0
     for place, hand in (hands | texts).items():
-        if not room.policy.may_read(reader, place.field).allowed:
+        if not _is_told(place) and not room.policy.may_read(reader, place.field).allowed:
             continue
         change = ChangedField(
             field=place.name, author=people.person(hand.author, hand.role),
@@ -83,6 +86,11 @@ class _Hand(NamedTuple):
     author: str
     role: str
     at: datetime
+
+
+def _is_told(place: Place) -> bool:
+    """Whether it is a fact of the server's that everybody on the record reads."""
+    return place.root == RECORD_ROOT and place.key in FACTS_TOLD
 
 
 def _shown(room: Room, place: Place) -> object:

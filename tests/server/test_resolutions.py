@@ -279,6 +279,16 @@ async def test_an_entry_honours_the_version_that_was_read_where_it_is_named(visi
     assert [a.status_code for a in (stale, odd, good, free)] == [412, 400, 201, 201]
 
 
+async def test_facts_of_the_record_that_changed_are_told_too(visit: Visit) -> None:
+    before = (await visit.record())["version"]
+    await visit.disagree()
+
+    answer = await visit.ask("nurse", "PATCH", "", {"vitals.pulse": 90}, if_match=f'"{before}"')
+
+    changes = {change["field"]: change["value"] for change in answer.json()["changes"]}
+    assert changes == {"record.disputed": ["vitals.pulse"], "vitals.pulse": 80}
+
+
 async def test_what_was_refused_meanwhile_is_no_change(visit: Visit) -> None:
     async with visit.bench.host.opened(visit.record_id) as room:
         peer = RecordingPeer(await visit.bench.principal("cashier"))
