@@ -9,6 +9,7 @@ from permissions.model import Principal
 from server.errors import EditRefused
 from server.executor import Batch
 from server.expiry import Expiry
+from server.field_locks import ask_for, break_lock
 from server.inbox import LockAsked
 from server.live_room import LiveRoom
 from server.resolutions import Choice, resolve_conflict
@@ -332,3 +333,32 @@ async def test_nobody_decides_a_conflict_of_a_field_while_somebody_else_edits_it
 
         assert refused.value.violations[0].rule == "locked"
         assert (await host.view(record_id)).fields["vitals"] == {"pulse": 75}
+
+
+async def test_who_is_asked_for_a_field_or_loses_it_is_told_wherever_they_are_without_names() -> (
+    None
+):
+    store, clock = HeldStore(), SteppedClock()
+    async with locked_room(clock, store) as (host, record_id), host.opened(record_id) as room:
+        nurse, other = await joined(room, person("nurse"), person("nurse", "other"))
+        await ask(room, nurse, "acquire")
+
+        async def beg(live: LiveRoom, batch: Batch) -> object:
+            return await ask_for(live, batch, other.principal, PULSE, clock())
+
+        async def take(live: LiveRoom, batch: Batch) -> None:
+            await break_lock(live, batch, person("supervisor"), PULSE, "left", clock())
+
+        await host.ask(record_id, beg)
+        await host.ask(record_id, beg)
+        await host.ask(record_id, take)
+
+        told = [m.body["event"] for m in nurse.messages() if isinstance(m, Notice)]
+        assert sorted(told) == ["lock_asked", "lock_broken", "lock_released"]
+        assert notices(other, "lock_asked") == []
+        announced = [one for commit in store.held.commits for one in commit.announcements]
+        assert [(one.event, one.users) for one in announced] == [
+            ("lock_asked", ("id-nurse",)), ("lock_broken", ("id-nurse",)),
+        ]  # fmt: skip
+        assert announced[1].payload == {"field": PULSE, "reason": "left", "by": "id-supervisor"}
+        assert "Test" not in str(announced)
