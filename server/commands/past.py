@@ -80,13 +80,15 @@ def print_history(
         shown = [_as_json(change, rows.get(change.version), users) for change in changes]
         write_line(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())
         return
-    table = Table("version", "at", "who", "field", "from", "to", "", show_lines=False)
+    table = Table("version", "at", "who", "address", "field", "from", "to", "", show_lines=False)
     for change in changes:
         user = users.get(change.author)
         who = user.username if user else change.author
+        row = rows.get(change.version)
         role = f" ({change.role})" if change.role else ""
         table.add_row(
             _versions(change), instant(change.at), escaped(who + role),
+            escaped(row.address if row else ""),
             escaped(change.name), escaped(_value(change.old)), escaped(_value(change.new)),
             change.kind,
         )  # fmt: skip

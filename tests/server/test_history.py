@@ -320,6 +320,7 @@ async def test_the_command_shows_the_history_as_table_and_json(tmp_path: Path, d
 
     assert "Walks well" in table
     assert "id-nurse (nurse)" in table
+    assert "192.0.2.1" in table
     items = json.loads(text)
     assert [(item["old"], item["new"], item["kind"]) for item in items] == [
         (None, 70, "set"),

@@ -15,10 +15,14 @@ from typer.testing import CliRunner
 from server.application import build_application
 from server.assembly import assemble
 from server.commands.cli import app
+from server.executor import Batch
+from server.live_room import LiveRoom
 from server.logs import configure_logs
 from server.ports import NewRecord
 from server.profiles import load_policies
+from server.record_edits import edit_fields
 from server.settings import Settings
+from server.visits import change_step
 from storage import SqliteStore
 from storage.snapshots import kept
 from tests.server.builders import BASE, FAST, PASSWORD
@@ -54,9 +58,14 @@ class House:
 
 
 @asynccontextmanager
-async def opened(data: Path) -> AsyncIterator[House]:
+async def opened(
+    data: Path, profile: str = "outpatient", role: str = "nurse"
+) -> AsyncIterator[House]:
+    """Signed in as one with this role; the record is made by whoever begins in the profile."""
     here = House()
-    settings = Settings(data=str(data), argon2_memory_kib=FAST.argon2_memory_kib)
+    settings = Settings(
+        data=str(data), argon2_memory_kib=FAST.argon2_memory_kib, profiles=(profile,)
+    )
     settings.database.parent.mkdir(parents=True, exist_ok=True)
     store = await SqliteStore.open(settings.database)
     policies = load_policies(settings.profiles)
@@ -65,22 +74,24 @@ async def opened(data: Path) -> AsyncIterator[House]:
     house = here.assembly.house
     try:
         async with house.rooms.running():
-            view = await house.rooms.create(person("receptionist"), NewRecord(profile="outpatient"))
+            (policy,) = policies.values()
+            first = policy.profile.steps[0].role or ""
+            view = await house.rooms.create(person(first), NewRecord(profile=policy.profile.name))
             here.record_id = view.id
             transport = httpx.ASGITransport(build_application(house))
             async with httpx.AsyncClient(transport=transport, base_url=BASE) as here.http:
-                await signed_in(house, here.http)
+                await signed_in(house, here.http, role)
                 yield here
     finally:
         await store.close()
 
 
-async def signed_in(house: Any, http: httpx.AsyncClient) -> None:
+async def signed_in(house: Any, http: httpx.AsyncClient, role: str) -> None:
     from storage import User
 
     await house.store.directory.add_user(
         User(
-            id="id-nurse", username="nurse", name="Test nurse", roles=frozenset({"nurse"}),
+            id="id-nurse", username="nurse", name="Test nurse", roles=frozenset({role}),
             password_hash=house.authenticator.passwords.hash(PASSWORD), disabled=False,
             created_at=START,
         )
@@ -185,6 +196,37 @@ async def test_a_time_that_never_was_is_422_with_the_field(
 
         assert answer.status_code == 422
         assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+ANTENATAL = Path(__file__).parents[2] / "examples" / "custom_profile" / "antenatal.toml"
+
+
+@pytest.mark.parametrize(("role", "sees"), [("clerk", False), ("midwife", True)])
+async def test_what_somebody_may_not_read_is_not_in_the_past_either(
+    tmp_path: Path, role: str, sees: bool
+) -> None:
+    async with opened(tmp_path, str(ANTENATAL), role) as here:
+        rooms, midwife = here.assembly.house.rooms, person("midwife")
+        await rooms.ask(here.record_id, _registered)
+        version = (await rooms.view(here.record_id)).version
+        edit = {"pregnancy.hiv_status": "negative"}
+        await rooms.edit(midwife, here.record_id, edit, if_version=version)
+
+        answers = [
+            (await here.get("/history")).json(),
+            (await here.get("/history", field="pregnancy.hiv_status")).json(),
+            (await here.get("/diff", **{"from": 0})).json(),
+            (await here.get(version=version + 1)).json(),
+        ]
+
+        assert [("hiv_status" in json.dumps(answer)) for answer in answers] == [sees] * 4
+
+
+async def _registered(live: LiveRoom, batch: Batch) -> None:
+    clerk = person("clerk")
+    fields = {"mother.family_name": "TESTCASE", "mother.given_name": "Amina"}
+    edit_fields(live, batch, clerk, fields, START)
+    change_step(live, batch, clerk, "registration", "complete", START)
 
 
 async def test_looking_back_is_audited(tmp_path: Path) -> None:

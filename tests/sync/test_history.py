@@ -13,8 +13,9 @@ from sync.document import Document
 from sync.effects import Change
 from sync.history import MAX_ENCLOSED_CHARACTERS, enclosing_splice, splices_of
 from sync.replay import replay, snapshot_of
+from sync.resolving import disputed_place, resolve
 from tests.support.clinic import Clinic, reloaded
-from tests.support.crafting import Scene, insertion, scene, writing
+from tests.support.crafting import Scene, insertion, scene, update_of, writing
 from tests.support.history_model import check_history
 from tests.support.people import at, empty_room, person, ulid
 from tests.support.ward import Ward
@@ -329,3 +330,34 @@ def test_separate_places_of_a_long_narrative_are_told_apart() -> None:
     for _ in replay(empty_room(), None, here.clinic.rows, replayed):
         pass
     assert replayed == here.clinic.changes
+
+
+@pytest.mark.rule("HIST-3")
+def test_what_was_written_offline_into_a_held_empty_field_is_told_as_overruled() -> None:
+    here = scene("nurse")
+    here.clinic.now_s = 1000
+    here.clinic.lock("vitals.pulse", here.nurse.person)
+
+    here.clinic.take(here.attacker, update_of(writing(3001, 0, 70.0)), at(500))
+
+    assert told(here.clinic) == [("overruled", "vitals.pulse", None, 70)]
+    check_history(here.clinic)
+
+
+@pytest.mark.rule("HIST-1")
+def test_deciding_a_conflict_is_told_in_the_name_of_who_decided() -> None:
+    here = scene("nurse")
+    here.send(writing(3001, 0, 70.0))
+    here.clinic.take(here.nurse, update_of(writing(3050, 0, 72.0)), at(0))
+    (conflict,) = here.clinic.conflicts.values()
+    place = disputed_place(here.clinic.room, conflict.id)
+    assert place is not None
+
+    accepted, _ = resolve(
+        here.clinic.room, place, 72.0, "nurse", here.nurse.person, "Measured again.", at(2000)
+    )
+    here.clinic.store(accepted, skip=None)
+
+    assert told(here.clinic)[-1] == ("set", "vitals.pulse", 70, 72)
+    assert here.clinic.changes[-1].author == "N"
+    check_history(here.clinic)
