@@ -13,6 +13,7 @@ from server.middleware import Outermost, not_found
 from server.rest import (
     assignments,
     audit,
+    board,
     conflicts,
     emergencies,
     events,
@@ -36,7 +37,7 @@ def api_endpoints() -> tuple[Endpoint, ...]:
     """Every HTTP call; OpenAPI describes exactly these."""
     resources = (
         login, profiles, records, steps, assignments, conflicts, refusals, locks, audit,
-        emergencies, history, past, events,
+        emergencies, history, past, events, board,
     )  # fmt: skip
     calls = tuple(endpoint for resource in resources for endpoint in resource.ENDPOINTS)
     return (*calls, *about_endpoints(calls))

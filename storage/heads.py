@@ -2,15 +2,16 @@
 
 import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, exists, func, select
+from sqlalchemy import Connection, RowMapping, bindparam, exists, func, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.columns import folded, instant, micros, strings, strings_text
 from storage.errors import RecordNotFound, RecordPruned
-from storage.ports import RecordFilter, RecordHead
+from storage.ports import RecordFilter, RecordHead, StepCount
 from storage.tables import numbers, records
 from sync.effects import RecordFacts
 
@@ -22,8 +23,10 @@ __all__ = [
     "human_number",
     "matches",
     "next_number",
+    "queue_place",
     "read_board",
     "read_queue",
+    "read_step_counts",
     "resolve",
     "search_text",
     "waits",
@@ -118,6 +121,7 @@ def matches(wanted: RecordFilter, head: RecordHead) -> bool:
         and (wanted.assigned is None or wanted.assigned in facts.assigned)
         and (wanted.text is None or folded(wanted.text) in search_text(facts))
         and (wanted.after is None or head.id < wanted.after)
+        and (wanted.after_queued is None or queue_place(head) > wanted.after_queued)
     )
 
 
@@ -138,8 +142,35 @@ async def read_board(connection: AsyncConnection, wanted: RecordFilter) -> Seque
         query = query.where(records.c.search_folded.contains(folded(wanted.text), autoescape=True))
     if wanted.after is not None:
         query = query.where(records.c.id < wanted.after)
-    found = await connection.execute(query.order_by(records.c.id.desc()).limit(wanted.limit))
+    if wanted.after_queued is not None:
+        priority, since, id = wanted.after_queued
+        query = query.where(tuple_(*_QUEUE_ORDER) > tuple_(priority, micros(since), id))
+    order = _QUEUE_ORDER if wanted.queued else (records.c.id.desc(),)
+    found = await connection.execute(query.order_by(*order).limit(wanted.limit))
     return [head_of(row) for row in found.mappings()]
+
+
+_QUEUE_ORDER = (records.c.priority, records.c.waiting_since, records.c.id)
+
+
+def queue_place(head: RecordHead) -> tuple[int, datetime, str]:
+    """By what a queue is ordered: urgency, since when one waits, id."""
+    return head.facts.priority, head.facts.waiting_since, head.id
+
+
+async def read_step_counts(connection: AsyncConnection, profile: str) -> Sequence[StepCount]:
+    """The open records of a profile by step and its state, in their order."""
+    by = (records.c.current_step, records.c.step_status)
+    query = (
+        select(*by, func.count(), func.min(records.c.waiting_since))
+        .where(records.c.profile == profile, records.c.status == "open")
+        .group_by(*by)
+        .order_by(*by)
+    )
+    return [
+        StepCount(step=step, step_status=status, count=count, oldest=instant(oldest))
+        for step, status, count, oldest in await connection.execute(query)
+    ]
 
 
 def waits(head: RecordHead, profile: str, step: str) -> bool:

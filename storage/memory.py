@@ -37,6 +37,7 @@ from storage.ports import (
     RecordHead,
     RefusalFilter,
     SoundRecord,
+    StepCount,
     StoredChange,
     StoredRecord,
     User,
@@ -197,8 +198,23 @@ class MemoryRecords:
     async def list(self, wanted: RecordFilter) -> Sequence[RecordHead]:
         self._trail.require_open()
         newest_first = sorted(self._records, reverse=True)
-        found = (self._records[record_id].head for record_id in newest_first)
+        found = [self._records[record_id].head for record_id in newest_first]
+        if wanted.queued:
+            found.sort(key=heads.queue_place)
         return [head for head in found if heads.matches(wanted, head)][: wanted.limit]
+
+    async def step_counts(self, profile: str) -> Sequence[StepCount]:
+        self._trail.require_open()
+        groups: dict[tuple[str, str], list[datetime]] = {}
+        for one in self._records.values():
+            facts = one.head.facts
+            if (facts.profile, facts.status) == (profile, "open"):
+                key = (facts.current_step, facts.step_status)
+                groups.setdefault(key, []).append(facts.waiting_since)
+        return [
+            StepCount(step=step, step_status=status, count=len(since), oldest=min(since))
+            for (step, status), since in sorted(groups.items())
+        ]
 
     async def queue(self, profile: str, step: str, limit: int) -> Sequence[RecordHead]:
         self._trail.require_open()

@@ -37,6 +37,7 @@ __all__ = [
     "Records",
     "RefusalFilter",
     "SoundRecord",
+    "StepCount",
     "Store",
     "StoredAnnouncement",
     "StoredChange",
@@ -77,7 +78,20 @@ class RecordFilter(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None = None
     after: str | None = None
     """The last id of the page before (newest first by id)."""
+    queued: bool = False
+    """The most urgent first, then who waits longest, instead of the newest first."""
+    after_queued: tuple[int, datetime, str] | None = None
+    """Priority, waiting since and id of the last one of the page before, where `queued`."""
     limit: int = 50
+
+
+class StepCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many open records stand at a step whose state is this, and since when the oldest does."""
+
+    step: str
+    step_status: str
+    count: int
+    oldest: datetime
 
 
 class ConflictFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,6 +186,9 @@ class Records(Protocol):
         """The id of the record with this id or number. Raises RecordNotFound."""
 
     async def list(self, wanted: RecordFilter) -> Sequence[RecordHead]: ...
+
+    async def step_counts(self, profile: str) -> Sequence[StepCount]:
+        """The open records of a profile by step and its state."""
 
     async def queue(self, profile: str, step: str, limit: int) -> Sequence[RecordHead]:
         """Who waits for a step: the most urgent first, then who waits longest."""

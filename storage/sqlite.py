@@ -32,6 +32,7 @@ from storage.ports import (
     RecordHead,
     RefusalFilter,
     SoundRecord,
+    StepCount,
     StoredAnnouncement,
     StoredChange,
     StoredRecord,
@@ -109,6 +110,9 @@ class SqliteRecords:
 
     async def list(self, wanted: RecordFilter) -> Sequence[RecordHead]:
         return await self._readers.on_loop(lambda on: heads.read_board(on, wanted))
+
+    async def step_counts(self, profile: str) -> Sequence[StepCount]:
+        return await self._readers.on_loop(lambda on: heads.read_step_counts(on, profile))
 
     async def queue(self, profile: str, step: str, limit: int) -> Sequence[RecordHead]:
         return await self._readers.on_loop(lambda on: heads.read_queue(on, profile, step, limit))

@@ -288,7 +288,7 @@ async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
             answer.value if isinstance(answer.value, bytes) else msgspec.json.encode(answer.value)
         )
         headers.append((b"content-type", answer.media_type.encode()))
-    if answer.status != 204:
+    if answer.status not in (204, 304):
         headers.append((b"content-length", str(len(body)).encode()))
     start: Message = {"type": "http.response.start", "status": answer.status, "headers": headers}
     await send(start)

@@ -13,19 +13,27 @@ from server.errors import MalformedRequest, NotAllowed
 from server.ports import Json, NewRecord, RecordView
 from server.problems import invalid
 from server.rest.access import audit_call, audit_read, may_open, opened_profiles
+from server.rest.board import (
+    BoardRow,
+    board_rows,
+    board_tag,
+    is_unchanged,
+    place_after,
+    queue_cursor,
+    unchanged,
+)
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
 from server.rest.if_match import etag, given_version, required_version
 from server.rest.past import past_record
 from server.rest.shapes import (
     PAGE_LIMIT,
     Cursor,
-    Instant,
     Listing,
     cursor_after,
     id_after,
-    instant,
     record_id_of,
 )
+from storage.heads import queue_place
 from storage.ports import RecordFilter, RecordHead
 
 __all__ = ["ENDPOINTS"]
@@ -68,23 +76,6 @@ class RecordQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     at: Annotated[str, msgspec.Meta(max_length=40)] | None = None
 
 
-class BoardRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A record as the board shows it."""
-
-    id: str
-    number: str
-    profile: str
-    patient_id: str
-    version: int
-    status: str
-    current_step: str
-    title: str
-    disputed: list[str]
-    assigned: list[str]
-    created_at: Instant
-    updated_at: Instant
-
-
 class NewEntry(msgspec.Struct, frozen=True, kw_only=True):
     """The ULID of a new entry."""
 
@@ -106,11 +97,19 @@ async def create_record(call: Call[RecordRequest, Empty]) -> Answer:
 
 
 async def list_records(call: Call[None, BoardQuery]) -> Answer:
-    """The queue board: the records of the caller's profiles, newest first."""
+    """The queue board: the records of the caller's profiles, newest first; of a step as its queue.
+
+    304 where the caller has it already.
+    """
     query = call.query
     profiles = opened_profiles(call.house, call.principal)
     _check_filters(call, query)
-    after = id_after(query.cursor)
+    tag = board_tag(call)
+    if is_unchanged(call, tag):
+        return unchanged(tag)
+    queued = query.step is not None
+    after = None if queued else id_after(query.cursor)
+    place = place_after(query.cursor) if queued else None
     heads: list[RecordHead] = []
     if query.profile is not None and query.profile not in profiles:
         raise NotAllowed("You have no role in this profile.")
@@ -124,6 +123,8 @@ async def list_records(call: Call[None, BoardQuery]) -> Answer:
                 assigned=call.principal.user_id if query.assigned else None,
                 text=query.q or None,
                 after=after,
+                queued=queued,
+                after_queued=place,
                 limit=query.limit + 1,
             )
         )
@@ -135,11 +136,15 @@ async def list_records(call: Call[None, BoardQuery]) -> Answer:
         ]
         if len(page) <= query.limit:
             break
-        after = page[-1].id
+        after = None if queued else page[-1].id
+        place = queue_place(page[-1]) if queued else None
     await audit_call(call, "query", detail=_asked(query))
-    rows = [_row(head) for head in heads[: query.limit]]
-    more = len(heads) > query.limit
-    return Answer(value=Listing(rows, cursor_after(rows[-1].id) if more else None))
+    rows = await board_rows(call.house, heads[: query.limit])
+    following = None
+    if len(heads) > query.limit:
+        last = heads[query.limit - 1]
+        following = queue_cursor(last) if queued else cursor_after(last.id)
+    return Answer(value=Listing(rows, following), headers={"ETag": tag})
 
 
 async def read_record(call: Call[None, RecordQuery]) -> Answer:
@@ -210,24 +215,6 @@ def _asked(query: BoardQuery) -> str:
     return " ".join(f"{name}={value}" for name, value in asked.items() if value is not None)
 
 
-def _row(head: RecordHead) -> BoardRow:
-    facts = head.facts
-    return BoardRow(
-        id=head.id,
-        number=facts.number,
-        profile=facts.profile,
-        patient_id=facts.patient_id,
-        version=head.version,
-        status=facts.status,
-        current_step=facts.current_step,
-        title=facts.title,
-        disputed=list(facts.disputed),
-        assigned=list(facts.assigned),
-        created_at=instant(facts.created_at),
-        updated_at=instant(facts.updated_at),
-    )
-
-
 ENDPOINTS = (
     Endpoint(
         method="POST", path="/api/records", summary="Create a record", handle=create_record,
@@ -235,7 +222,8 @@ ENDPOINTS = (
     ),
     Endpoint(
         method="GET", path="/api/records", summary="The queue board", handle=list_records,
-        audit="query", query=BoardQuery, answer=Listing[BoardRow], statuses=(403, 422),
+        audit="query", query=BoardQuery, answer=Listing[BoardRow],
+        request_headers=("If-None-Match",), statuses=(403, 422),
     ),
     Endpoint(
         method="GET", path="/api/records/{id}", summary="Read a record by id or number",

@@ -46,6 +46,7 @@ CALLS: Calls = [
     ("GET", "/api/refusals", None, {}, "stranger", "nurse", 200, 200),
     ("GET", "/api/records/{id}/history", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/records/{id}/conflicts", None, {}, "doctor", "nurse", 403, 200),
+    ("GET", "/api/board?profile=outpatient", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/notifications", None, {}, "doctor", "nurse", 200, 200),
     ("POST", f"/api/notifications/{ULID}/ack", None, {}, "doctor", "nurse", 404, 404),
     ("GET", "/api/audit", None, {}, "nurse", "supervisor", 403, 200),

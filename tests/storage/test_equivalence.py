@@ -97,6 +97,8 @@ async def state(store):
         found[head.id, "refusals"] = list(await store.records.refusals(head.id))
         found[head.id, "conflicts"] = list(await store.records.conflicts(head.id))
     found["audit"] = list(await store.audit())
+    found["queue"] = list(await store.records.list(RecordFilter(queued=True)))
+    found["counts"] = list(await store.records.step_counts("example"))
     found["announced"] = list(await store.announcements.after(0, 100))
     found["chain"] = await store.verify_audit()
     return found

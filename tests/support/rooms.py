@@ -18,7 +18,7 @@ from server.ports import NewRecord
 from server.rooms import RoomHost
 from server.settings import Settings
 from storage import MemoryStore
-from storage.ports import RecordFilter, RecordHead, StoredRecord
+from storage.ports import RecordFilter, RecordHead, StepCount, StoredRecord
 from sync.bounds import Bounds
 from sync.effects import Commit, Conflict, Refusal, Snapshot, UpdateRow
 from sync.session import Budgets, Session
@@ -86,6 +86,9 @@ class HeldRecords:
 
     async def list(self, wanted: RecordFilter) -> Sequence[RecordHead]:
         return await self._records.list(wanted)
+
+    async def step_counts(self, profile: str) -> Sequence[StepCount]:
+        return await self._records.step_counts(profile)
 
     async def queue(self, profile: str, step: str, limit: int) -> Sequence[RecordHead]:
         return await self._records.queue(profile, step, limit)
