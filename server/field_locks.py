@@ -110,10 +110,8 @@ async def break_lock(
     hold = await live.locks.break_lock(live.record_id, field_name, at)
     detail = f"holder={hold.holder.user_id} reason={reason}"
     _audit(batch, "lock_broken", person, at, hold.field, hold.fence, detail)
-    told = {"field": hold.field, "reason": reason}
-    whom = hold.holder.user_id
-    batch.tell(whom, "lock_broken", **told, by=_person(person, decision.role))
-    batch.announce("lock_broken", at, users=[whom], payload={**told, "by": person.user_id})
+    told = {"field": hold.field, "by": _person(person, decision.role), "reason": reason}
+    batch.announce("lock_broken", at, users=[hold.holder.user_id], payload=told)
     _tell_ended(batch, hold, "broken")
 
 
@@ -132,10 +130,8 @@ async def ask_for(
     hold = live.locks.hold_of(live.record_id, field.name)
     assert hold is not None, "it was held a moment ago"
     if asked is not None:
-        whom, by = hold.holder.user_id, _person(person, decision.role)
-        batch.tell(whom, "lock_asked", field=field.name, by=by)
-        payload = {"field": field.name, "by": person.user_id}
-        batch.announce("lock_asked", at, users=[whom], payload=payload)
+        told = {"field": field.name, "by": _person(person, decision.role)}
+        batch.announce("lock_asked", at, users=[hold.holder.user_id], payload=told)
     return hold
 
 
