@@ -24,6 +24,7 @@ from server.rest import (
     profiles,
     records,
     refusals,
+    sessions,
     steps,
 )
 from server.rest.about import about_endpoints
@@ -36,7 +37,7 @@ __all__ = ["api_endpoints", "build_application"]
 def api_endpoints() -> tuple[Endpoint, ...]:
     """Every HTTP call; OpenAPI describes exactly these."""
     resources = (
-        login, profiles, records, steps, assignments, conflicts, refusals, locks, audit,
+        login, profiles, records, sessions, steps, assignments, conflicts, refusals, locks, audit,
         emergencies, history, past, events, board,
     )  # fmt: skip
     calls = tuple(endpoint for resource in resources for endpoint in resource.ENDPOINTS)

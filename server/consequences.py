@@ -11,7 +11,9 @@ from permissions.model import Principal
 from server.conflicts import tell_of_conflicts
 from server.executor import Batch
 from server.facts import facts_of
+from server.visits import time_left
 from sync.fields import RECORD_ROOT
+from sync.instants import instant
 from sync.record_facts import flow_facts, flow_of
 from sync.view import chart_of, disputed_fields
 from sync.workflow import settle
@@ -32,6 +34,7 @@ def draw_consequences(live: "LiveRoom", batch: Batch, at: datetime) -> None:
     _note_disputes(live, batch, at)
     tell_of_conflicts(batch, at)
     _settle_queue(live, batch, at)
+    _estimate(live, batch, at)
     summary = live.room.profile.summary
     shown = {*summary.title, *summary.search, summary.priority}
     if batch.has_facts or not shown.isdisjoint(batch.fields):
@@ -49,6 +52,13 @@ def _settle_queue(live: "LiveRoom", batch: Batch, at: datetime) -> None:
         settled = settle(profile, flow, chart_of(live.room).fields, at)
         if settled is not flow:
             live.write_facts(batch, flow_facts(settled), SERVER, at)
+
+
+def _estimate(live: "LiveRoom", batch: Batch, at: datetime) -> None:
+    """Keep when the visit will probably be over, as of its last step change."""
+    if batch.steps:
+        ends = at + time_left(live, at)
+        live.write_facts(batch, {"estimate": instant(ends)}, SERVER, at)
 
 
 def _note_disputes(live: "LiveRoom", batch: Batch, at: datetime) -> None:

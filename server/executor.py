@@ -29,6 +29,7 @@ from sync.effects import (
     Loss,
     RecordFacts,
     Refusal,
+    StepTiming,
     UpdateRow,
 )
 from sync.room import Accepted, Proposal
@@ -81,6 +82,18 @@ class Batch:
     def version(self) -> int:
         """The version that the record stands at after what was taken in so far."""
         return self.base_version + len(self.rows)
+
+    @property
+    def timings(self) -> tuple[StepTiming, ...]:
+        """How long the steps took that were completed and had been started."""
+        return tuple(
+            StepTiming(
+                profile=self.profile, step=one.step, ready_at=one.ready_at,
+                started_at=one.started_at, completed_at=one.at,
+            )
+            for one in self.steps
+            if one.action == "complete" and one.ready_at is not None and one.started_at is not None
+        )  # fmt: skip
 
     def announce(
         self,
@@ -216,7 +229,8 @@ class Batch:
             record_id=self.record_id, base_version=self.base_version, rows=tuple(self.rows),
             changes=tuple(self.changes.values()),
             refusals=(*self.refusals, *self.decided.values()), conflicts=tuple(conflicts.values()),
-            audit=tuple(self.audit), announcements=tuple(self.announcements), facts=self.facts,
+            audit=tuple(self.audit), announcements=tuple(self.announcements),
+            timings=self.timings, facts=self.facts,
         )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from server.field_locks import answer_request, locks_shown
 from server.inbox import Arrived, Ask, Inbox, Item, Later, LockAsked, SyncAsked
 from server.logs import Log
 from server.metrics import Metrics
+from server.paces import Paces
 from server.problems import close_code_of
 from server.settings import Settings
 from server.sockets.connection import Peer
@@ -97,8 +98,10 @@ class LiveRoom:
         hands: Hands,
         plan: Plan,
         stored: Callable[[Batch], None],
+        paces: Paces,
     ) -> None:
         self.room = room
+        self.paces = paces
         self.locks = locks
         room.hold_of = partial(locks.hold_of, room.record_id)
         self.record_id = room.record_id
@@ -429,6 +432,8 @@ class LiveRoom:
                 peer.send(encode_awareness(self.presence.everybody()))
 
     def _after(self, batch: Batch) -> None:
+        for timing in batch.timings:
+            self.paces.note(timing)
         vector: Mapping[int, int] | None = None
         for peer, proposal, _, _ in batch.judged:
             if proposal.gap is not None and not peer.closing and not peer.session.is_asking():

@@ -35,6 +35,7 @@ from server.live_room import LiveRoom, RoomClosed
 from server.logs import Log
 from server.metrics import Metrics
 from server.opening import replayed_room
+from server.paces import Paces
 from server.past import damage_of, sound_view
 from server.ports import Json, NewRecord, RecordView
 from server.preconditions import check_current, check_open
@@ -87,6 +88,7 @@ class RoomHost:
         self._log = log
         self._clock = clock
         self._hands = Hands(store.directory, settings.account_poll_seconds)
+        self.paces = Paces(settings.pace_samples)
         self._rooms: dict[str, LiveRoom] = {}
         self._opening: dict[str, asyncio.Future[LiveRoom]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -115,6 +117,9 @@ class RoomHost:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """While it runs rooms can be opened; at the end every room drains and leaves a snapshot."""
+        await self.paces.load(
+            self._store.records, (policy.profile for policy in self._policies.values())
+        )
         async with asyncio.TaskGroup() as group:
             self._group = group
             sweeper = group.create_task(self._sweep())
@@ -253,7 +258,7 @@ class RoomHost:
         return LiveRoom(
             room, created_at, self._store.records, self._settings, self._bounds,
             self._metrics, self._log, self._clock, self._locks, self._hands,
-            self._plans[room.profile.name], self._stored,
+            self._plans[room.profile.name], self._stored, self.paces,
         )  # fmt: skip
 
     def _start(self, room: LiveRoom) -> LiveRoom:

@@ -263,6 +263,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     commit_queue: Annotated[
         int, _meta("commits", "Commits that may wait for the writer; past it 4503.", ge=1)
     ] = 10_000
+    pace_samples: Annotated[
+        int,
+        _meta(
+            "steps",
+            "How many of a step's most recent runs its usual length is the median of.",
+            ge=3,
+            le=10_000,
+        ),
+    ] = 50
     snapshot_every_updates: Annotated[
         int, _meta("updates", "A room is snapshotted after so many new updates.", ge=1)
     ] = 500

@@ -3,7 +3,8 @@
 Everything goes by `sync.workflow`; the facts that follow are written in the name of who did it.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +22,7 @@ from server.executor import Batch
 from server.people import instant
 from server.problems import invalid
 from storage.ports import User
+from sync.estimates import remaining
 from sync.fields import RECORD_ROOT
 from sync.record_facts import flow_facts, flow_of
 from sync.view import chart_of
@@ -29,7 +31,7 @@ from sync.workflow import Action, Flow, Impossible, StepChange, advance
 if TYPE_CHECKING:
     from server.live_room import LiveRoom
 
-__all__ = ["assign", "call_in", "cancel", "change_step", "current_flow"]
+__all__ = ["assign", "call_in", "cancel", "change_step", "current_flow", "time_left"]
 
 
 def current_flow(live: "LiveRoom") -> Flow:
@@ -139,6 +141,14 @@ def cancel(live: "LiveRoom", batch: Batch, who: Principal, reason: str, at: date
     told = {"by": who.user_id, "at": instant(at), "reason": reason}
     live.write_facts(batch, {**flow_facts(cancelled), "cancelled": told}, who, at)
     batch.audit.append(entry_for(who, "cancel", "success", at, live.record_id, batch.version))
+
+
+def time_left(live: "LiveRoom", at: datetime) -> timedelta:
+    """How long the visit probably still takes."""
+    profile = live.room.profile
+    seen = chart_of(live.room)
+    pace = partial(live.paces.of, profile)
+    return remaining(profile, current_flow(live), seen.fields, pace, at)
 
 
 def _write_assigned(

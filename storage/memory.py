@@ -42,6 +42,7 @@ from storage.ports import (
     StoredRecord,
     User,
 )
+from storage.timings import timing_row
 from storage.update_log import Break
 from sync.effects import (
     EMPTY_HASH,
@@ -52,6 +53,7 @@ from sync.effects import (
     RecordFacts,
     Refusal,
     Snapshot,
+    StepTiming,
     UpdateRow,
 )
 
@@ -102,6 +104,7 @@ class MemoryRecords:
     def __init__(self, trail: _Trail, announcements: MemoryAnnouncements) -> None:
         self._trail = trail
         self._announcements = announcements
+        self._timings: list[StepTiming] = []
         self._records: dict[str, _Record] = {}
         self._by_number: dict[str, str] = {}
         self._refusal_order: dict[tuple[str, str], int] = {}
@@ -162,6 +165,7 @@ class MemoryRecords:
             self._refusal_order.setdefault((commit.record_id, refusal.id), len(self._refusal_order))
         record.conflicts.update({conflict.id: conflict for conflict in commit.conflicts})
         self._announcements.take_in(commit.announcements)
+        self._timings.extend(commit.timings)
         self._trail.extend(commit.audit)
 
     def _record(self, record_id: str) -> _Record:
@@ -215,6 +219,11 @@ class MemoryRecords:
             StepCount(step=step, step_status=status, count=len(since), oldest=min(since))
             for (step, status), since in sorted(groups.items())
         ]
+
+    async def timings(self, profile: str, step: str, limit: int) -> Sequence[StepTiming]:
+        self._trail.require_open()
+        newest = reversed(self._timings)
+        return [one for one in newest if (one.profile, one.step) == (profile, step)][:limit]
 
     async def queue(self, profile: str, step: str, limit: int) -> Sequence[RecordHead]:
         self._trail.require_open()
@@ -347,6 +356,8 @@ def _check_instants(commit: Commit) -> None:
         micros(entry.at)
     for announcement in commit.announcements:
         announced_columns(announcement)
+    for timing in commit.timings:
+        timing_row(timing)
     if commit.facts is not None:
         heads.fact_values(commit.facts)
 

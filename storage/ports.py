@@ -20,6 +20,7 @@ from sync.effects import (
     RecordFacts,
     Refusal,
     Snapshot,
+    StepTiming,
     UpdateRow,
 )
 
@@ -189,6 +190,9 @@ class Records(Protocol):
 
     async def step_counts(self, profile: str) -> Sequence[StepCount]:
         """The open records of a profile by step and its state."""
+
+    async def timings(self, profile: str, step: str, limit: int) -> Sequence[StepTiming]:
+        """How long a step took the last few times, newest first."""
 
     async def queue(self, profile: str, step: str, limit: int) -> Sequence[RecordHead]:
         """Who waits for a step: the most urgent first, then who waits longest."""

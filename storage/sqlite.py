@@ -41,6 +41,7 @@ from storage.ports import (
 from storage.pruning import Prunable
 from storage.readers import Readers
 from storage.tables import records
+from storage.timings import read_timings
 from storage.update_log import Break, check_new
 from storage.writer import Writer
 from sync.effects import (
@@ -51,6 +52,7 @@ from sync.effects import (
     Conflict,
     Refusal,
     Snapshot,
+    StepTiming,
     UpdateRow,
 )
 
@@ -113,6 +115,9 @@ class SqliteRecords:
 
     async def step_counts(self, profile: str) -> Sequence[StepCount]:
         return await self._readers.on_loop(lambda on: heads.read_step_counts(on, profile))
+
+    async def timings(self, profile: str, step: str, limit: int) -> Sequence[StepTiming]:
+        return await self._readers.on_loop(lambda on: read_timings(on, profile, step, limit))
 
     async def queue(self, profile: str, step: str, limit: int) -> Sequence[RecordHead]:
         return await self._readers.on_loop(lambda on: heads.read_queue(on, profile, step, limit))

@@ -42,6 +42,7 @@ __all__ = [
     "refusals",
     "role_changes",
     "snapshots",
+    "step_timings",
     "updates",
     "users",
 ]
@@ -396,6 +397,25 @@ event_acks = Table(
     _int("at"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
+)
+
+step_timings = Table(
+    "step_timings",
+    metadata,
+    Column("sequence", _INT, primary_key=True),
+    _text("profile"),
+    _text("step"),
+    _int("ready_at"),
+    _int("started_at"),
+    _int("completed_at"),
+    CheckConstraint("ready_at <= started_at AND started_at <= completed_at", name="order"),
+    sqlite_strict=True,
+)
+Index(
+    "ix_step_timings_profile_step_sequence",
+    step_timings.c.profile,
+    step_timings.c.step,
+    step_timings.c.sequence,
 )
 
 APPEND_ONLY = ("updates", "audit", "pruned")

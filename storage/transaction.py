@@ -43,6 +43,7 @@ from storage.refusals import (
     upsert_refusals,
 )
 from storage.tables import audit, event_audience, events, records, updates
+from storage.timings import TIMING_COLUMNS, insert_timing, timing_row
 from storage.update_log import COLUMNS, check_commit, check_new, row_values
 from sync.effects import EMPTY_HASH, Announcement, AuditEntry, Commit
 
@@ -84,6 +85,7 @@ class Append(Operation):
     conflicts: Sequence[Values] = ()
     entries: Sequence[Values] = ()
     announced: Sequence[Announced] = ()
+    timings: Sequence[Values] = ()
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -125,6 +127,7 @@ def prepare(commit: Commit, *, creates: bool = False) -> Append:
         conflicts=[conflict_row(record_id, conflict) for conflict in commit.conflicts],
         entries=prepare_entries(commit.audit),
         announced=prepare_announced(commit.announcements),
+        timings=[timing_row(timing) for timing in commit.timings],
     )
 
 
@@ -201,6 +204,7 @@ _CONFLICTS = _compiled(upsert_conflicts(), CONFLICT_COLUMNS)
 _EVENT = _compiled(sqlite.insert(events).on_conflict_do_nothing(), EVENT_COLUMNS)
 _AUDIENCE = _Bulk(insert(event_audience), AUDIENCE_COLUMNS)
 _STANDS_AT = "SELECT version FROM records WHERE id = ?"
+_TIMINGS = _compiled(insert_timing(), TIMING_COLUMNS)
 _WAITS = (
     "SELECT id, number FROM records "
     "WHERE patient_id = ? AND profile = ? AND status = 'open' AND id <> ? LIMIT 1"
@@ -216,6 +220,7 @@ class _Buffered:
     changes: list[Values] = field(default_factory=list)
     refusals: list[Values] = field(default_factory=list)
     conflicts: list[Values] = field(default_factory=list)
+    timings: list[Values] = field(default_factory=list)
     entries: list[Values] = field(default_factory=list)
     announced: list[Announced] = field(default_factory=list)
 
@@ -333,6 +338,7 @@ class GroupStore:
             buffered.changes.extend(append.changes)
             buffered.refusals.extend(append.refusals)
             buffered.conflicts.extend(append.conflicts)
+            buffered.timings.extend(append.timings)
         buffered.entries.extend(append.entries)
         buffered.announced.extend(append.announced)
 
@@ -365,6 +371,8 @@ class GroupStore:
             cursor.executemany(_REFUSALS, buffered.refusals)
         if buffered.conflicts:
             cursor.executemany(_CONFLICTS, buffered.conflicts)
+        if buffered.timings:
+            cursor.executemany(_TIMINGS, buffered.timings)
         if buffered.announced:
             _announce(cursor, buffered.announced)
         if not buffered.entries:

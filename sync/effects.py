@@ -26,6 +26,7 @@ __all__ = [
     "RecordFacts",
     "Refusal",
     "Snapshot",
+    "StepTiming",
     "UpdateRow",
     "chain_hash",
 ]
@@ -239,6 +240,16 @@ class RecordFacts(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
+class StepTiming(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a finished step took: since when it was ready, begun, and done. Of no record."""
+
+    profile: str
+    step: str
+    ready_at: datetime
+    started_at: datetime
+    completed_at: datetime
+
+
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one batch stores, in one transaction, or nothing of it.
 
@@ -254,6 +265,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     conflicts: tuple[Conflict, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
     announcements: tuple[Announcement, ...] = ()
+    timings: tuple[StepTiming, ...] = ()
     facts: RecordFacts | None = None
 
 

@@ -4,6 +4,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -29,6 +30,7 @@ NAMED = {
 
 
 VISIT_CALLS = [
+    ("GET", "/api/sessions/{id}/realtime-status", None, "admin", "cashier", 200),
     ("PUT", "/api/sessions/{id}/steps/{step}", {"status": "started"}, "nurse", "receptionist", 200),
     ("PUT", "/api/records/{id}/assignments/{role}", {"user": "nurse"}, "cashier", "nurse", 200),
     ("DELETE", "/api/records/{id}/assignments/{role}", None, "cashier", "nurse", 200),
@@ -169,6 +171,30 @@ async def test_a_visit_runs_from_the_first_step_to_the_last(
     steps = [entry.detail for _, entry in await site.store.audit(action="step", limit=100)]
     leavings = [f"{'return' if stage.back else 'complete'} {stage.step}" for stage in stages]
     assert [step for step in steps if not step.startswith("start")] == leavings
+
+
+async def test_a_session_tells_its_times_and_when_it_is_probably_over(site: Site) -> None:
+    for _ in range(3):
+        await site.walk(await site.new("eye_screening"), "completed", EYE_SCREENING)
+    record = await site.new("eye_screening")
+    site.clock.step(minutes=2)
+    await site.step("registration_staff", record, "check_in", "started")
+    site.clock.step(minutes=1)
+
+    answer = await site.call("doctor", "GET", f"/sessions/{record}/realtime-status")
+
+    told = answer.json()
+    first, *later = told["workflow_steps"]
+    assert answer.status_code == 200
+    assert (told["session_id"], told["room"]) == (record, f"hospital_mobile_session_{record}")
+    assert told["websocket_url"] == f"ws://fieldchart.test/sync/{record}"
+    assert (first["status"], first["waited_s"], first["lasted_s"]) == ("in_progress", 120, 60)
+    assert first["started_by"]["username"] == "registration_staff"
+    assert [step["expected_s"] for step in (first, *later[:3])] == [300] * 4
+    assert [step["is_due"] for step in later] == [True] * 4
+    # 4 of 5 minutes left here, then 5 of waiting and 5 of doing for each of the three to come.
+    left = datetime.fromisoformat(told["estimated_completion"]) - site.clock.now
+    assert left == timedelta(minutes=4 + 3 * 10)
 
 
 async def test_a_step_that_is_not_its_turn_is_409_with_the_current_step(site: Site) -> None:

@@ -16,7 +16,7 @@ from storage import (
 )
 from storage.errors import RefusalNotFound
 from storage.ports import ConflictFilter, RefusalFilter
-from sync.effects import Commit, RecordFacts
+from sync.effects import Commit, RecordFacts, StepTiming
 from tests.storage.builders import NOW, Log, conflict, created, entry, facts, refusal
 
 
@@ -348,6 +348,26 @@ async def test_a_queue_is_the_most_urgent_first_then_who_waits_longest(store):
         "URGENT",
         "BACK",
     ]
+
+
+async def test_timings_of_a_step_are_read_newest_first_and_stored_with_their_commit(store):
+    def timing(step: str, minutes: int) -> StepTiming:
+        return StepTiming(
+            profile="example", step=step, ready_at=NOW, started_at=NOW,
+            completed_at=NOW + timedelta(minutes=minutes),
+        )  # fmt: skip
+
+    log = await created(store)
+    told = (timing("triage", 1), timing("payment", 2), timing("triage", 3))
+    await store.records.append(msgspec.structs.replace(log.commit(), timings=told))
+    with pytest.raises(VersionConflict):
+        await store.records.append(
+            Commit(record_id="R1", base_version=0, rows=(), timings=(timing("triage", 9),))
+        )
+
+    assert list(await store.records.timings("example", "triage", 9)) == [told[2], told[0]]
+    assert list(await store.records.timings("example", "triage", 1)) == [told[2]]
+    assert list(await store.records.timings("other", "triage", 9)) == []
 
 
 async def test_numbers_are_never_given_twice(store):

@@ -20,7 +20,7 @@ from server.settings import Settings
 from storage import MemoryStore
 from storage.ports import RecordFilter, RecordHead, StepCount, StoredRecord
 from sync.bounds import Bounds
-from sync.effects import Commit, Conflict, Refusal, Snapshot, UpdateRow
+from sync.effects import Commit, Conflict, Refusal, Snapshot, StepTiming, UpdateRow
 from sync.session import Budgets, Session
 from sync.wire import Message, decode_message
 
@@ -89,6 +89,9 @@ class HeldRecords:
 
     async def step_counts(self, profile: str) -> Sequence[StepCount]:
         return await self._records.step_counts(profile)
+
+    async def timings(self, profile: str, step: str, limit: int) -> Sequence[StepTiming]:
+        return await self._records.timings(profile, step, limit)
 
     async def queue(self, profile: str, step: str, limit: int) -> Sequence[RecordHead]:
         return await self._records.queue(profile, step, limit)
