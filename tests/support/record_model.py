@@ -81,6 +81,8 @@ class FieldModel:
     conflicts: int = 0
     overflowed: bool = False
     forgetful: bool = False
+    settled: set[Write] = field(default_factory=set)
+    """Writes that a decision has ended."""
 
     def arrive(self, write: Write, at: datetime) -> None:
         """The server has taken a frame that carries this value."""
@@ -106,6 +108,7 @@ class FieldModel:
 
     def decide(self, write: Write) -> None:
         """Somebody entitled has decided between what is concurrent."""
+        self.settled |= {old for old in self.writes.values() if old.allowed and old.arrived}
         self.writes[write.value] = write
         if self.exact:
             self.standing, self.contenders = write, []
@@ -118,7 +121,7 @@ class FieldModel:
             return
         arrived = [w for w in self.writes.values() if w.allowed and w.arrived]
         followed = {w.effective_basis() for w in arrived}
-        leaves = [w for w in arrived if w not in followed]
+        leaves = [w for w in arrived if w not in followed and w not in self.settled]
         clears = [c for c in self.clears if c.allowed and c.written_at is not None]
         if shown is None:
             for leaf in leaves:
