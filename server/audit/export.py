@@ -3,6 +3,7 @@
 An export ends with the entry that was the newest when it began. Nobody's name is in it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Literal, get_args
 
@@ -14,7 +15,7 @@ from server.rest.shapes import instant
 from storage.ports import AuditFilter, Store
 from sync.effects import AuditEntry
 
-__all__ = ["FORMATS", "ExportFormat", "described", "export_lines"]
+__all__ = ["FORMATS", "ExportFormat", "ExportStream", "described", "export_lines"]
 
 ExportFormat = Literal["jsonl", "fhir"]
 FORMATS: tuple[str, ...] = get_args(ExportFormat)
@@ -22,7 +23,35 @@ FORMATS: tuple[str, ...] = get_args(ExportFormat)
 PAGE = 1000
 """Entries held in memory at a time: about a megabyte as FHIR."""
 
+STALL_SECONDS = 60.0
+"""A reader that takes nothing for so long is cut off: else it would hold the export for ever."""
+
 _encode = msgspec.json.Encoder().encode
+
+
+class ExportStream:
+    """An export as the body of an answer (keeps `server.rest.endpoint.Stream`)."""
+
+    def __init__(self, lines: AsyncIterator[bytes]) -> None:
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._lines = lines
+        self._stall = self._watched()
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        """The lines; each page is read when the one before has been taken."""
+        async for chunk in self._lines:
+            self._stall.cancel()
+            self._stall = self._watched()
+            yield chunk
+
+    def end(self, why: str) -> None:
+        """Stop. why: slow, left."""
+        self._stall.cancel()
+        if not self.ended.done():
+            self.ended.set_result(why)
+
+    def _watched(self) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(STALL_SECONDS, self.end, "slow")
 
 
 def described(wanted: AuditFilter, format: str) -> str:

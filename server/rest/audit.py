@@ -10,6 +10,7 @@ import msgspec
 
 from permissions.model import Principal, Rule
 from server.audit.actions import ACTIONS
+from server.audit.export import ExportFormat, ExportStream, described, export_lines
 from server.audit.selection import AuditSelection, asked_for, filter_of
 from server.errors import NotAllowed
 from server.house import House
@@ -32,6 +33,7 @@ from sync.effects import AuditEntry
 __all__ = ["ENDPOINTS"]
 
 PAGE_LIMIT = 200
+NDJSON = "application/x-ndjson"
 
 
 class AuditQuery(AuditSelection, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +42,12 @@ class AuditQuery(AuditSelection, frozen=True, kw_only=True, forbid_unknown_field
     order: Literal["newest", "oldest"] = "newest"
     limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_LIMIT)] = 50
     cursor: Cursor | None = None
+
+
+class ExportQuery(AuditSelection, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which entries, and how: our own JSON lines, or FHIR R4 AuditEvent, one resource a line."""
+
+    format: ExportFormat = "jsonl"
 
 
 class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +83,20 @@ async def list_audit(call: Call[None, AuditQuery]) -> Answer:
     page = found[: query.limit]
     more = cursor_after(str(page[-1][0])) if len(found) > query.limit else None
     return Answer(value=Listing([_line(seq, entry, people) for seq, entry in page], more))
+
+
+async def export_audit(call: Call[None, ExportQuery]) -> Answer:
+    """What the caller may read of the trail, oldest first, a line per entry. It is audited."""
+    form = call.query.format
+    profiles = _audited_profiles(call.house, call.principal)
+    wanted = await filter_of(call.house.store, call.query, profiles)
+    await audit_call(call, "audit_export", wanted.record_id or "", detail=described(wanted, form))
+    source = call.house.settings.audit_source
+    return Answer(
+        stream=ExportStream(export_lines(call.house.store, wanted, form, source)),
+        media_type="application/fhir+ndjson" if form == "fhir" else NDJSON,
+        headers={"Content-Disposition": f'attachment; filename="audit.{form}.ndjson"'},
+    )
 
 
 def _audited_profiles(house: House, who: Principal) -> frozenset[str] | None:
@@ -127,5 +149,10 @@ ENDPOINTS = (
     Endpoint(
         method="GET", path="/api/audit", summary="The audit trail", handle=list_audit,
         query=AuditQuery, answer=Listing[AuditLine], statuses=(403, 422, 503), audit="audit_read",
+    ),
+    Endpoint(
+        method="GET", path="/api/audit/export", summary="Export the audit trail",
+        handle=export_audit, query=ExportQuery, answer=str, media_type=NDJSON,
+        statuses=(403, 422, 503), audit="audit_export",
     ),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -14,7 +14,7 @@ from fhir.resources.R4B.auditevent import AuditEvent
 from typer.testing import CliRunner
 
 from server.audit.actions import ACTIONS
-from server.audit.export import export_lines
+from server.audit.export import ExportStream, export_lines
 from server.audit.fhir import audit_event
 from server.commands.cli import app
 from storage import SqliteStore
@@ -211,3 +211,43 @@ def test_the_command_exports_both_forms_and_is_audited(
         answer = run("audit", *wrong)
         assert answer.exit_code == 1
         assert f"--{name}" in answer.stderr
+
+
+async def test_the_trail_is_exported_over_http_to_those_who_may_read_it() -> None:
+    async with living() as household:
+        record_id = await household.record()
+        other = await household.record("eye_screening")
+        await household.user("head", "supervisor")
+        await household.ask("nurse", "GET", f"/api/records/{record_id}")
+
+        plain = await household.ask("admin", "GET", "/api/audit/export")
+        fhir = await household.ask("head", "GET", "/api/audit/export?format=fhir&action=read")
+        denied = await household.ask("nurse", "GET", "/api/audit/export")
+        wrong = await household.ask("admin", "GET", "/api/audit/export?format=xml")
+        exports = await household.entries(action="audit_export")
+
+    assert plain.headers["content-type"] == "application/x-ndjson"
+    lines = [json.loads(line) for line in plain.text.splitlines()]
+    assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
+    assert {record_id, other} <= {line["record_id"] for line in lines}
+    assert fhir.headers["content-type"] == "application/fhir+ndjson"
+    (event,) = [json.loads(line) for line in fhir.text.splitlines()]
+    assert fhirkit.validate(event) == []
+    assert (denied.status_code, wrong.status_code) == (403, 422)
+    assert [(entry.outcome, entry.detail.split()[0]) for entry in exports] == [
+        ("success", "format=jsonl"), ("success", "format=fhir"), ("denied", "GET"),
+        ("failure", "GET"),
+    ]  # fmt: skip
+
+
+async def test_an_export_that_nobody_reads_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.audit.export.STALL_SECONDS", 0.01)
+
+    async def lines() -> AsyncIterator[bytes]:
+        yield b"{}"
+
+    stream = ExportStream(lines())
+
+    assert await asyncio.wait_for(stream.ended, 5) == "slow"
+    assert [chunk async for chunk in stream.frames()] == [b"{}"]
+    stream.end("left")

@@ -50,6 +50,7 @@ CALLS: Calls = [
     ("GET", "/api/notifications", None, {}, "doctor", "nurse", 200, 200),
     ("POST", f"/api/notifications/{ULID}/ack", None, {}, "doctor", "nurse", 404, 404),
     ("GET", "/api/audit", None, {}, "nurse", "supervisor", 403, 200),
+    ("GET", "/api/audit/export", None, {}, "nurse", "supervisor", 403, 200),
     ("POST", "/api/records/{id}/conflicts/1.1/resolve", CHOICE, {}, "doctor", "nurse", 403, 404),
 ]  # fmt: skip
 
