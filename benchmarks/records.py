@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 from ulid import ULID
 
 from benchmarks.edits import ClientEdits
@@ -30,7 +31,15 @@ from sync.replay import new_room, replay, snapshot_of
 from sync.room import Accepted, Room
 from sync.update import decode_update
 
-__all__ = ["Prepared", "accepted_edits", "long_record", "opened", "prepare", "principal_of"]
+__all__ = [
+    "Prepared",
+    "accepted_edits",
+    "long_record",
+    "opened",
+    "prepare",
+    "principal_of",
+    "sign_in",
+]
 
 ROLES = frozenset({"nurse", "receptionist"})
 PROFILE = "outpatient"
@@ -71,6 +80,16 @@ async def _prepare(data: Path, records: int, logins: int, users: int) -> Prepare
             )
         )
     return Prepared(data, [record.id for record in made], tokens)
+
+
+async def sign_in(
+    store: SqliteStore, token: str, username: str, roles: frozenset[str]
+) -> Principal:
+    """An account of these roles whose log-in has this token."""
+    user = msgspec.structs.replace(_user(0), id=str(ULID()), username=username, roles=roles)
+    await store.directory.add_user(user)
+    await store.directory.add_login(_login(token, user))
+    return principal_of(user)
 
 
 @asynccontextmanager

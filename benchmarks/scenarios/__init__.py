@@ -8,6 +8,7 @@ from benchmarks.results import Result, Scale, table
 from benchmarks.scenarios import (
     cold_open,
     core,
+    events,
     history,
     idle,
     live,
@@ -27,6 +28,7 @@ SCENARIOS: Mapping[str, Callable[[Scale, Path], Sequence[Result]]] = {
     "returning": returning.measure,
     "idle": idle.measure,
     "presence": presence.measure,
+    "events": events.measure,
 }
 
 
