@@ -29,6 +29,7 @@ from server.logs import Log
 from server.metrics import Metrics
 from server.paces import Paces
 from server.problems import close_code_of
+from server.queueing import tell_next
 from server.settings import Settings
 from server.sockets.connection import Peer
 from server.sockets.framing import binary_frame
@@ -338,6 +339,7 @@ class LiveRoom:
             self.show_locks()
         self._welcome(items)
         self._after(batch)
+        await self._tell_next(batch)
 
     def _look(self) -> None:
         """Take a turn though nobody asked for anything: something is due."""
@@ -430,6 +432,12 @@ class LiveRoom:
                 self._synced[peer.id] = peer
                 self._show_server()
                 peer.send(encode_awareness(self.presence.everybody()))
+
+    async def _tell_next(self, batch: Batch) -> None:
+        try:
+            await tell_next(self, batch, self._records)
+        except StorageError:  # the turn is on disk; who comes next can also be asked
+            self._metrics.storage_failures.inc()
 
     def _after(self, batch: Batch) -> None:
         for timing in batch.timings:

@@ -2,20 +2,24 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from permissions.model import Principal, RecordState
 from permissions.policy import Policy
 from server.executor import Batch
-from server.live_room import LiveRoom
 from server.people import Instant, instant
 from server.ports import Rooms
 from server.visits import call_in
 from storage.errors import RecordNotFound
 from storage.ports import RecordHead, Records
+from sync.wire import encode_notice
 
-__all__ = ["Waiting", "call_next", "next_waiting"]
+if TYPE_CHECKING:
+    from server.live_room import LiveRoom
+
+__all__ = ["Waiting", "call_next", "next_waiting", "tell_next"]
 
 MOST_LOOKED_AT = 200
 """Records of a queue that are looked at for one who may be called: those assigned to colleagues
@@ -61,8 +65,8 @@ async def call_next(
 ) -> Waiting | None:
     """Start the step for the next who waits, in their room's turn; None where nobody does."""
 
-    def claim() -> Callable[[LiveRoom, Batch], Awaitable[bool]]:
-        async def work(live: LiveRoom, batch: Batch) -> bool:
+    def claim() -> "Callable[[LiveRoom, Batch], Awaitable[bool]]":
+        async def work(live: "LiveRoom", batch: Batch) -> bool:
             return call_in(live, batch, who, step_id, clock()) is not None
 
         return work
@@ -76,6 +80,24 @@ async def call_next(
         except RecordNotFound:
             continue
     return None
+
+
+async def tell_next(live: "LiveRoom", batch: Batch, records: Records) -> None:
+    """Tell who left a step on this record, by a notice, who comes up next for them."""
+    for change in batch.steps:
+        peers = [
+            peer
+            for peer in live.peers.values()
+            if peer.principal.user_id == change.by and peer.speaks_extension
+        ]
+        if change.action == "start" or not peers:
+            continue
+        who = peers[0].principal
+        following = await next_waiting(records, live.room.policy, who, change.step, live.record_id)
+        if following is not None:
+            notice = encode_notice({"event": "next_patient", **msgspec.structs.asdict(following)})
+            for peer in peers:
+                peer.send(notice)
 
 
 def _may_call(policy: Policy, who: Principal, step_id: str, head: RecordHead) -> bool:

@@ -7,11 +7,13 @@ import pytest
 from server.executor import Batch
 from server.inbox import Arrived, SyncAsked
 from server.live_room import LiveRoom, RoomClosed
+from server.ports import NewRecord
 from storage.errors import StoreUnavailable
 from sync.structs import Kind, Struct
 from sync.update import encode_update
 from sync.wire import (
     AwarenessMessage,
+    Notice,
     PermissionDenied,
     Refused,
     Saved,
@@ -392,6 +394,32 @@ async def test_a_client_that_repeats_all_deletions_in_a_live_update_clears_nothi
 
         assert room.room.document.section("vitals") == {"pulse": 72.0, "spo2": 97.0}
         assert not await store.records.refusals(record_id)
+
+
+async def test_who_completes_a_step_on_the_record_is_told_who_comes_next() -> None:
+    store = HeldStore()
+    async with hosting(store) as (host, record_id), host.opened(record_id) as room:
+        clerk = RecordingPeer(person("receptionist"), extension=True)
+        other = RecordingPeer(person("receptionist", "other"), extension=True)
+        for peer in (clerk, other):
+            await peer.sync(room)
+        waiting = await host.create(person("receptionist"), NewRecord(profile="outpatient"))
+        await settled()
+        clerk.messages(), other.messages()
+
+        named = {"given_name": "Amina", "birth_date": "1984-03-12", "sex": "female"}
+        for key, value in named.items():
+            clerk.map("demographics")[key] = value
+        clerk.map("progress")["registration"] = {"action": "complete"}
+        await clerk.push(room)
+        await settled()
+
+        told = [one.body for one in clerk.messages() if isinstance(one, Notice)]
+        (following,) = [one for one in told if one["event"] == "next_patient"]
+        assert (following["id"], following["step"]) == (waiting.id, "registration")
+        assert clerk.map("progress").to_py() in ({}, None)
+        heard = [one.body for one in other.messages() if isinstance(one, Notice)]
+        assert not [one for one in heard if one["event"] == "next_patient"]
 
 
 async def test_a_record_is_as_large_as_what_it_holds_not_as_all_that_was_ever_written() -> None:
