@@ -28,7 +28,16 @@ from server.problems import (
 from server.sockets.patience import ABORT
 from sync.effects import AuditAction
 
-__all__ = ["Answer", "Call", "Empty", "Endpoint", "Resource", "Stream", "resources_of"]
+__all__ = [
+    "Answer",
+    "Call",
+    "Empty",
+    "Endpoint",
+    "Resource",
+    "Stream",
+    "resources_of",
+    "send_stream",
+]
 
 Body = TypeVar("Body")
 Query = TypeVar("Query")
@@ -144,7 +153,7 @@ class Resource:
         except Exception as error:
             answer = answer_for(error, self._house, route=self.path)
         if answer.stream is not None:
-            await _send_stream(answer, answer.stream, scope, receive, send)
+            await send_stream(answer, answer.stream, scope, receive, send)
         else:
             await send_answer(answer, scope, send)
         method = scope["method"] if scope["method"] in _METHODS else "other"
@@ -295,7 +304,7 @@ async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-async def _send_stream(
+async def send_stream(
     answer: Answer, stream: Stream, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Send a body until it ends, the caller goes away, or it reads too slowly."""
