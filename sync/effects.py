@@ -199,7 +199,7 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
 
     id: a ULID, so that nobody acts on it twice. roles (of the profile) and users are told wherever
     they are and are to acknowledge it; session: everybody who is on the record, those in `present`,
-    and who follows it. payload: JSON values, identifiers and names of fields and steps only, never
+    and who follows it. payload: JSON values that name fields, steps and members of staff, never
     clinical content.
     """
 
