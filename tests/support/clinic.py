@@ -38,11 +38,12 @@ BOUNDS = Bounds()
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One message of the sync protocol."""
+    """One message of the sync protocol. edits: how many its sender had made by then."""
 
     kind: Literal["step1", "step2", "update"]
     payload: bytes
     written_at: datetime | None = None
+    edits: int = 0
 
 
 class Link:
@@ -63,10 +64,12 @@ class Tablet:
         self.replica = replica
         self.person = person
         self.link: Link | None = None
+        self.edits = 0
 
     def edit(self, *steps: Step, written_at: datetime | None = None) -> list[bytes]:
         """Edit in one transaction; what it emitted is on its way if the tablet is online."""
         updates = self.replica.edit(steps)
+        self.edits += 1
         if self.link is not None:
             self.link.up.extend(Message("update", update, written_at) for update in updates)
         return updates
@@ -152,7 +155,8 @@ class Clinic:
             return False
         message = link.down.popleft()
         if message.kind == "step1":
-            link.up.append(Message("step2", tablet.replica.diff(message.payload)))
+            diff = tablet.replica.diff(message.payload)
+            link.up.append(Message("step2", diff, edits=tablet.edits))
         else:
             tablet.replica.apply(message.payload)
         return True

@@ -53,8 +53,8 @@ class Ward:
         self.model = RecordModel(FIELDS, TEXTS)
         self.count = 0
         self.refused_values: list[object] = []
-        self.pending_clears: list[tuple[bytes | None, Any]] = []
-        self.pending_cuts: list[tuple[int, bytes | None, str, set[str]]] = []
+        self.pending_clears: list[tuple[bytes | None, int, Any]] = []
+        self.pending_cuts: list[tuple[int, bytes | None, int, str, set[str]]] = []
         people = [
             person("N1", "nurse", login_id="N1a", device="da"),
             person("N1", "nurse", login_id="N1b", device="db"),
@@ -100,7 +100,7 @@ class Ward:
         def step(shown: Shown) -> Step:
             allowed = good and _may(tablet.person, root)
             basis = shown.maps[root].get(key)
-            for _, clear in self.pending_clears:
+            for _, _, clear in self.pending_clears:
                 if clear.field == name and clear.tablet == who:
                     clear.absorbed = True
                     basis = basis if basis is not None else clear.basis.value
@@ -129,7 +129,7 @@ class Ward:
         updates = self._transact(who, [step])
         for clear in noted:
             sent = updates[-1] if updates and tablet.link is not None else None
-            self.pending_clears.append((sent, clear))
+            self.pending_clears.append((sent, tablet.edits, clear))
 
     def clear_exact(self, who: int, which: int) -> None:
         """Try to clear an exact field, by somebody who may not."""
@@ -252,7 +252,7 @@ class Ward:
         updates = self._transact(who, [step])
         sent = updates[-1] if updates and tablet.link is not None else None
         if gone:
-            self.pending_cuts.append((who, sent, name, gone))
+            self.pending_cuts.append((who, sent, tablet.edits, name, gone))
 
     def oddity(self, who: int, which: int) -> None:
         """What no honest client of ours would do, but a stock one can."""
@@ -435,41 +435,45 @@ class Ward:
             return
         message = link.up[0]
         arriving = at(self.clinic.now_s + 1)
+        known = self.clinic.room.books.index.state_vector()
         proposal = self.clinic.step_up(tablet)
         if proposal is None or proposal.gap is not None:
             return
         assert not proposal.exhausted
         written_at = message.written_at or arriving
         update = decode_update(message.payload, BOUNDS)
+        for client, structs in update.structs.items():
+            # What it repeats may have arrived before, without what its author wrote over since.
+            structs[:] = [one for one in structs if one.end > known.get(client, 0)]
         self.refused_values += self.model.arrive(update, written_at)
         self._resolve_clears(message, who, written_at)
         wrong = shows_registers(self.clinic.room)
         assert not wrong, f"the document does not show the standing value of {wrong}"
 
     def _resolve_clears(self, message: Message, who: int, written_at: datetime) -> None:
-        left: list[tuple[bytes | None, Any]] = []
-        for sent, clear in self.pending_clears:
+        left: list[tuple[bytes | None, int, Any]] = []
+        for sent, made, clear in self.pending_clears:
             if clear.tablet == who and sent == message.payload and clear.is_of_something():
                 clear.written_at = written_at
-            elif clear.tablet == who and message.kind == "step2":
+            elif clear.tablet == who and message.kind == "step2" and message.edits >= made:
                 # Written over before it was sent: nobody can tell it from overwriting. Or undone by
                 # a correction that crossed it: then it looks like an echo, and may count or not.
                 clear.written_at = None if clear.absorbed else written_at
                 clear.certain = False
             else:
-                left.append((sent, clear))
+                left.append((sent, made, clear))
         self.pending_clears = left
-        waiting: list[tuple[int, bytes | None, str, set[str]]] = []
-        for tablet, sent, name, characters in self.pending_cuts:
+        waiting: list[tuple[int, bytes | None, int, str, set[str]]] = []
+        for tablet, sent, made, name, characters in self.pending_cuts:
             text = self.model.texts[name]
             if tablet == who and sent == message.payload:
                 text.deleted |= characters
-            elif tablet == who and message.kind == "step2":
+            elif tablet == who and message.kind == "step2" and message.edits >= made:
                 # What a refused deletion took and the server put back meanwhile looks like an echo.
                 text.deleted |= characters - text.attacked
                 text.cut |= characters & text.attacked
             else:
-                waiting.append((tablet, sent, name, characters))
+                waiting.append((tablet, sent, made, name, characters))
         self.pending_cuts = waiting
 
 

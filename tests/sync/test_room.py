@@ -125,6 +125,21 @@ def test_two_narratives_begun_offline_both_arrive() -> None:
 
 
 EXAMPLES = {
+    "a clearing made after the answer was on its way counts when it arrives": (
+        [3902196496, 2960516946, 1824113071, 2299840123, 3615683969, 2542832779],
+        [
+            ("write", 2, 1, 1), ("add_entry", 2, 0, 0), ("lose", 2), ("deliver", 2, 2),
+            ("write", 1, 4, 1), ("write", 2, 4, 2), ("write", 2, 2, 4, 3), ("clear", 2, 1),
+            ("deliver", 2, 3),
+        ],
+    ),
+    "a late duplicate of what its author has written over is refused nothing": (
+        [3122947111, 4054345160, 2910111521, 4202615724, 244146825, 1317925339],
+        [
+            ("go_offline", 4), ("insert", 4, 1, 0, 3), ("go_online", 4), ("write", 4, 4, 0, 3),
+            ("write", 4, 4, 5, 3), ("deliver", 4, 1), ("duplicate", 4), ("deliver", 4, 5),
+        ],
+    ),
     "a clearing that lost is stored": (
         [7827, 9970, 6432, 4695, 4097, 3955],
         [("write", 1, 4, 2), ("rest",), ("clear", 2, 1), ("clear", 1, 1)],
