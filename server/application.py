@@ -1,6 +1,5 @@
 """Puts the ASGI application together: the HTTP API, what the lead adds, static files, lifespan."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -53,7 +52,7 @@ def build_application(
     """The application of one process.
 
     routes: come before the API's (`/sync/{record_id}`, `/collab`). lifespans: entered in order when
-    the server starts and left in reverse when it stops, the account watch around them all.
+    the server starts and left in reverse when it stops.
     """
     house.authenticator.attach(house.rooms, house.events)
     resources = resources_of(house, api_endpoints())
@@ -66,19 +65,16 @@ def build_application(
         all_routes,
         redirect_slashes=False,
         default=web_app,
-        lifespan=lambda _app: _lifespan(house, lifespans),
+        lifespan=lambda _app: _lifespan(lifespans),
     )
     return Outermost(router, house)
 
 
 @asynccontextmanager
 async def _lifespan(
-    house: House, lifespans: Sequence[AbstractAsyncContextManager[Any]]
+    lifespans: Sequence[AbstractAsyncContextManager[Any]],
 ) -> AsyncIterator[None]:
-    async with asyncio.TaskGroup() as tasks:
-        watch = tasks.create_task(house.authenticator.watch(), name="account watch")
-        async with AsyncExitStack() as stack:
-            for lifespan in lifespans:
-                await stack.enter_async_context(lifespan)
-            yield
-        watch.cancel()
+    async with AsyncExitStack() as stack:
+        for lifespan in lifespans:
+            await stack.enter_async_context(lifespan)
+        yield

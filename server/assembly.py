@@ -10,9 +10,11 @@ from permissions.policy import Policy
 from server.accounts.authentication import Authenticator, Clock
 from server.application import build_application
 from server.audit.heads import AuditHeads
+from server.background import Background
 from server.emergencies import BreakGlass
 from server.events import Hub
 from server.house import House
+from server.jobs import server_jobs
 from server.logs import Log
 from server.metrics import Metrics
 from server.rooms import RoomHost
@@ -43,6 +45,11 @@ def assemble(
     events = Hub(store, policies, settings, metrics, log, clock, authenticator)
     events.attach(rooms)
     rooms.attach(events.stored)
+    heads = AuditHeads(store, metrics, log)
+    jobs = server_jobs(
+        settings, rooms=rooms, events=events, accounts=authenticator, heads=heads,
+        break_glass=break_glass,
+    )  # fmt: skip
     house = House(
         settings=settings,
         store=store,
@@ -53,8 +60,9 @@ def assemble(
         authenticator=authenticator,
         metrics=metrics,
         log=log,
-        heads=AuditHeads(store, settings.audit_head_seconds, metrics, log),
+        heads=heads,
         break_glass=break_glass,
+        background=Background(jobs, metrics, log),
     )
     sync = WebSocketRoute("/sync/{record_id}", SyncEndpoint(house, rooms))
     collab = WebSocketRoute("/collab", CollabEndpoint(house, rooms))
@@ -65,7 +73,7 @@ def assemble(
             house.heads.running(),
             events.running(),
             rooms.running(),
-            break_glass.running(),
+            house.background.running(),
         ],
     )
     return Assembly(house=house, application=application)

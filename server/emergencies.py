@@ -7,9 +7,7 @@ The rules know no clock; the server takes the fact away when its time is up, aft
 records that nobody has open, too.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -35,12 +33,11 @@ if TYPE_CHECKING:
     from server.live_room import LiveRoom
     from server.sockets.connection import Peer
 
-__all__ = ["BreakGlass"]
+__all__ = ["EVENT", "BreakGlass"]
+
+EVENT = "break_glass"
 
 NOT_ALLOWED = 4403
-
-ROUND_SECONDS = 1.0
-"""How late the end of an access may come."""
 
 MAX_PER_ROUND = 200
 """Accesses ended in one round; each loads its record."""
@@ -52,7 +49,7 @@ HOUR = timedelta(hours=1)
 
 
 class BreakGlass:
-    """Starts and ends emergency accesses. Start its rounds with `running()`."""
+    """Starts emergency accesses, and ends them: `end_due` is to be called again and again."""
 
     def __init__(
         self, store: Store, rooms: Rooms, settings: Settings, metrics: Metrics, log: Log,
@@ -129,31 +126,6 @@ class BreakGlass:
         for peer in cut:
             peer.close(NOT_ALLOWED, "Your emergency access is over.")
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """End what is over now, then go on looking while it runs. Needs running rooms."""
-        await self._round()
-        async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(self._repeat(), name="emergency access")
-            try:
-                yield
-            finally:
-                task.cancel()
-
-    async def _repeat(self) -> None:
-        while True:
-            await asyncio.sleep(ROUND_SECONDS)
-            await self._round()
-
-    async def _round(self) -> None:
-        try:
-            await self.end_due()
-        except Exception as error:  # else one bad round would leave every later end undone
-            self._metrics.incidents.inc()
-            self._log.error(
-                "emergency accesses not read", error=type(error).__name__, place=place_of(error)
-            )
-
 
 def _running(live: "LiveRoom") -> dict[str, object]:
     facts = live.room.document.section(RECORD_ROOT).get("emergency")
@@ -189,10 +161,8 @@ def _begun(who: Principal, emergency: Emergency) -> "Callable[[LiveRoom, Batch],
             )
         )  # fmt: skip
         overseers = [r.id for r in live.room.profile.roles.values() if "see_dashboard" in r.powers]
-        batch.announce(
-            "break_glass", at, roles=overseers, payload={"user": who.user_id, "until": until}
-        )
-        batch.notice("break_glass", user=_person(who), until=until)
+        batch.announce(EVENT, at, roles=overseers, payload={"user": who.user_id, "until": until})
+        batch.notice(EVENT, user=_person(who), until=until)
 
     return begin
 

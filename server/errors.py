@@ -15,6 +15,7 @@ ServerError
 ├── RecordUnreadable   the stored record cannot be read at all
 ├── RecordDamaged      its log is broken (.version): it is open for reading up to there only
 ├── Overloaded         a bounded queue is full; come back
+├── NotReady           background jobs have not succeeded for too long
 ├── FieldHeld          somebody else, or another window of the caller, holds the field (.holder)
 ├── LockNotFound       no such field, or nobody holds it
 └── RequestError       the HTTP request itself cannot be taken
@@ -48,6 +49,7 @@ __all__ = [
     "MalformedRequest",
     "MethodNotAllowed",
     "NotAllowed",
+    "NotReady",
     "NotSignedIn",
     "OriginNotAllowed",
     "Overloaded",
@@ -162,6 +164,10 @@ class RecordDamaged(ServerError):
 
 
 class Overloaded(ServerError):
+    pass
+
+
+class NotReady(ServerError):
     pass
 
 

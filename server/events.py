@@ -1,6 +1,6 @@
 """The hub: takes what was announced from storage, in its order, to whoever listens.
 
-One task reads what is new, once for all; a subscriber that resumes reads from storage up to where
+One job reads what is new, once for all; a subscriber that resumes reads from storage up to where
 the hub stood when it subscribed, and gets everything after that from its queue: no gap, nothing
 twice. Nothing is told before it is stored, because it is told from storage. Changes of the board
 are not stored: a board that reconnects asks for the board (`ready`). SPEC TELL-1, TELL-7 to TELL-9.
@@ -25,21 +25,16 @@ from server.metrics import Metrics
 from server.settings import Settings
 from server.telling import encode, hearer_of, may_hear_session, shown
 from storage.announcements import audience_of, keys_of
-from storage.errors import StorageError
 from storage.ports import Store, StoredAnnouncement
 from sync.effects import Announcement, RecordFacts
 
 __all__ = ["Hub", "Subscription"]
 
-POLL_SECONDS = 1.0
-"""How often the hub looks for what another process announced; its own are looked for at once."""
-
 PAGE = 200
 """Announcements read at a time, by the hub and by who resumes."""
 
-TRIM_SECONDS = 3600.0
 TRIM_PAGE = 1000
-"""Old announcements are forgotten once an hour, a thousand in one transaction."""
+"""Old announcements are forgotten a thousand in one transaction."""
 
 COMMENT = b": still here\n\n"
 
@@ -152,7 +147,7 @@ class Hub:
         self._by_key: dict[tuple[str, str], dict[str, Subscription]] = {}
         self._open: dict[str, Subscription] = {}
         self._watches: dict[str, ExitStack] = {}
-        self._news = asyncio.Event()
+        self.news = asyncio.Event()
         self._is_stopping = False
         self._boot = str(ULID())
         self._revision = 0
@@ -165,16 +160,12 @@ class Hub:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """While it runs announcements are delivered; at the end every stream ends."""
+        """While it runs `deliver_new` tells of what is announced; at the end every stream ends."""
         _, self.position = await self.store.announcements.span()
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._tail()), group.create_task(self._sweep())]
-            try:
-                yield
-            finally:
-                self.stop()
-                for task in tasks:
-                    task.cancel()
+        try:
+            yield
+        finally:
+            self.stop()
 
     def stop(self) -> None:
         """End every stream; no new one begins. Whoever listened comes back and resumes."""
@@ -182,35 +173,13 @@ class Hub:
         for subscription in list(self._open.values()):
             subscription.end("stopping")
 
-    async def _tail(self) -> None:
-        while True:
-            try:
-                page = await self.store.announcements.after(self.position, PAGE)
-            except StorageError as error:
-                self._metrics.storage_failures.inc()
-                self._log.error("events not read", error=type(error).__name__)
-                page = []
-            for stored in page:
-                self._deliver_safely(stored)
-            if len(page) < PAGE:
-                await self._rest()
-
-    async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._news.wait()
-        except TimeoutError:
-            pass
-        self._news.clear()
-
-    async def _sweep(self) -> None:
-        while True:
-            try:
-                await self.forget_old()
-            except StorageError as error:
-                self._metrics.storage_failures.inc()
-                self._log.error("old events not forgotten", error=type(error).__name__)
-            await asyncio.sleep(TRIM_SECONDS)
+    async def deliver_new(self) -> None:
+        """Tell of a page of what is new; `news` is set while there is more."""
+        page = await self.store.announcements.after(self.position, PAGE)
+        for stored in page:
+            self._deliver_safely(stored)
+        if len(page) == PAGE:
+            self.news.set()
 
     async def forget_old(self) -> None:
         """Trim what is older than it is kept."""
@@ -223,7 +192,7 @@ class Hub:
     def stored(self, batch: Batch) -> None:
         """A batch is on disk: look for what it announced, and tell boards what it changed."""
         if batch.announcements:
-            self._news.set()
+            self.news.set()
         if batch.facts is not None:
             self._revision += 1
             self._tell_boards(batch.record_id, batch.facts)
@@ -231,7 +200,7 @@ class Hub:
     async def announce(self, announcements: Sequence[Announcement]) -> None:
         """Store announcements that belong to no record's batch, and deliver them."""
         await self.store.announcements.append(announcements)
-        self._news.set()
+        self.news.set()
 
     def board_tag(self) -> str:
         """What changes whenever a row of any board does."""

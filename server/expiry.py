@@ -1,27 +1,21 @@
 """What ends by itself when nobody renews it: field locks and, in loaded rooms, presence.
 
-One loop for the whole process. A round looks at what is held and who is there, and nothing else; a
-failed one is counted and logged, and what it could not audit is taken up by the next.
+A background job for the whole process. A round looks at what is held and who is there, and nothing
+else; what it could not audit is taken up by the next.
 """
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
-from server.accounts.authentication import Clock
 from server.field_locks import audit_of
 from server.live_room import LiveRoom
-from server.logs import Log, place_of
 from server.metrics import Metrics
 from storage.locks import Locks
 from storage.ports import Store
 from sync.instants import instant
 from sync.locks import Ended
 
-__all__ = ["ROUND_SECONDS", "Expiry"]
-
-ROUND_SECONDS = 0.5
-"""How late an end may be noticed. What is over no longer counts, noticed or not."""
+__all__ = ["Expiry"]
 
 MAX_PER_ROUND = 1000
 """Ended locks told and audited in one round; the rest waits for the next."""
@@ -36,26 +30,12 @@ class Expiry:
         locks: Locks,
         store: Store,
         metrics: Metrics,
-        log: Log,
-        clock: Clock,
     ) -> None:
         self._rooms = rooms
         self._locks = locks
         self._store = store
         self._metrics = metrics
-        self._log = log
-        self._clock = clock
         self._ended: list[Ended] = []
-
-    async def run(self) -> None:
-        """Rounds for ever."""
-        while True:
-            await asyncio.sleep(ROUND_SECONDS)
-            try:
-                await self.round(self._clock())
-            except Exception as error:  # else one bad round would leave every later end unseen
-                self._metrics.incidents.inc()
-                self._log.error("expiry", error=type(error).__name__, place=place_of(error))
 
     async def round(self, now: datetime) -> None:
         """End, audit and tell what is over at `now`."""
@@ -75,7 +55,6 @@ class Expiry:
             await self._store.append_audit([audit_of(one, now) for one in ended])
             del self._ended[: len(ended)]
             self._tell(ended)
-        self._metrics.expiry_rounds.inc()
 
     def _tell(self, ended: list[Ended]) -> None:
         changed: dict[str, LiveRoom] = {}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from permissions.policy import Policy
 from server.accounts.authentication import Authenticator, Clock
 from server.audit.heads import AuditHeads
+from server.background import Background
 from server.emergencies import BreakGlass
 from server.events import Hub
 from server.logs import Log
@@ -32,3 +33,4 @@ class House:
     log: Log
     heads: AuditHeads
     break_glass: BreakGlass
+    background: Background

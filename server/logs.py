@@ -20,9 +20,9 @@ ALLOWED_KEYS = frozenset(
     {
         "address", "attempts", "bytes", "client_id", "close_code", "code", "connection_id",
         "connections", "count", "duration_ms", "entries", "error", "event", "hash", "incident",
-        "kind", "level", "login_id", "logger", "method", "place", "port", "profile", "record",
-        "records", "rooms", "route", "rule", "seq", "setting", "status", "timestamp", "url",
-        "user_id", "version",
+        "job", "kind", "level", "login_id", "logger", "method", "place", "port", "profile",
+        "record", "records", "rooms", "route", "rule", "seq", "setting", "status", "timestamp",
+        "url", "user_id", "version",
     }
 )  # fmt: skip
 """What a log line may carry: ids, counts, codes and names from our own closed lists."""

@@ -15,6 +15,7 @@ MALFORMED_KINDS = ("frame", "update", "awareness", "journal", "too_large", "unkn
 LOGIN_OUTCOMES = ("success", "failure", "throttled")
 
 _COMMIT_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
+_JOB_SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0)
 _BATCH_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -68,7 +69,6 @@ class Metrics:
         dropped = counter("presence_dropped", "Awareness states or parts left out.", "reason")
         self.presence_dropped = {reason: dropped.labels(reason) for reason in DROPPED}
         self.locks_held = gauge("locks_held", "Fields that somebody holds.")
-        self.expiry_rounds = counter("expiry_rounds", "Rounds that ended locks and presence.")
         self.locks_ended = counter("locks_ended", "Field locks nobody released, by cause.", "cause")
         self.emergencies = counter("emergencies", "Emergency accesses that were started.")
         self.event_streams = gauge("event_streams", "Open streams of events.")
@@ -79,6 +79,15 @@ class Metrics:
         self.event_seconds = Histogram(
             "fieldchart_event_seconds", "From what happened to its event being on the streams.",
             buckets=_COMMIT_SECONDS, registry=registry,
+        )  # fmt: skip
+        self.job_runs = counter("job_runs", "Rounds that a background job began.", "job")
+        self.job_failures = counter("job_failures", "Rounds that failed or were cut off.", "job")
+        self.job_last_success = gauge(
+            "job_last_success", "When a background job last succeeded, in Unix time.", "job"
+        )
+        self.job_seconds = Histogram(
+            "fieldchart_job_seconds", "Time of one round of a background job.", ("job",),
+            buckets=_JOB_SECONDS, registry=registry,
         )  # fmt: skip
         self.audit_head = gauge("audit_head", "Sequence of the newest audit entry.")
         self.audit_head_info = gauge(

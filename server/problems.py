@@ -74,6 +74,7 @@ PROBLEMS: dict[type[BaseException], Kind] = {
     errors.LockNotFound: Kind(404, 4404, "not-found", "Not found"),
     errors.RecordDamaged: Kind(409, 4503, "record-damaged", "Record damaged"),
     errors.Overloaded: Kind(503, 4503, "overloaded", "Come back in a moment"),
+    errors.NotReady: Kind(503, 4503, "not-ready", "Not everything works"),
     storage_errors.RecordNotFound: Kind(404, 4404, "not-found", "Not found"),
     storage_errors.RecordPruned: Kind(410, 4404, "removed", "Removed"),
     storage_errors.RecordExists: Kind(409, 4409, "record-exists", "Record exists"),

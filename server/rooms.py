@@ -19,6 +19,7 @@ from permissions.policy import Policy
 from server.accounts.authentication import Clock
 from server.accounts.hands import Hands
 from server.attendance import EVENT as ATTENDANCE
+from server.emergencies import EVENT as BREAK_GLASS
 from server.errors import (
     EditRefused,
     FieldViolation,
@@ -56,8 +57,8 @@ __all__ = ["RoomHost"]
 
 T = TypeVar("T")
 
-SWEEP_SECONDS = 1.0
-"""How often idle rooms are looked for."""
+TOLD_BY_BATCH = frozenset({ATTENDANCE, BREAK_GLASS})
+"""Events of which everybody on the record has had a notice with the batch."""
 
 TRIES = 3
 """How often a call that met a closing room opens it again."""
@@ -93,8 +94,9 @@ class RoomHost:
         self._opening: dict[str, asyncio.Future[LiveRoom]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
+        self._sweeping: asyncio.Task[None] | None = None
         self._locks = MemoryLocks(settings.lock_terms(), store.records.next_number)
-        self.expiry = Expiry(self._rooms, self._locks, store, metrics, log, clock)
+        self.expiry = Expiry(self._rooms, self._locks, store, metrics)
         self._plans = {name: Plan(policy.profile) for name, policy in policies.items()}
         self._listener: Callable[[Batch], None] | None = None
 
@@ -109,7 +111,7 @@ class RoomHost:
     def tell(self, stored: StoredAnnouncement) -> None:
         """Send a notice to those on the record whose audience it is; it is not loaded for that."""
         room = self._rooms.get(stored.announcement.record_id)
-        if room is not None and stored.announcement.event != ATTENDANCE:  # its batch did
+        if room is not None and stored.announcement.event not in TOLD_BY_BATCH:
             room.tell(notices_of(stored, self._policies))
 
     # -- life --------------------------------------------------------------------------------------
@@ -122,17 +124,11 @@ class RoomHost:
         )
         async with asyncio.TaskGroup() as group:
             self._group = group
-            sweeper = group.create_task(self._sweep())
-            heart = group.create_task(self._beat())
-            expiring = group.create_task(self.expiry.run())
             try:
                 yield
             finally:
                 await self.drain()
                 self._group = None
-                sweeper.cancel()
-                heart.cancel()
-                expiring.cancel()
 
     async def drain(self) -> None:
         """Close every socket with 1012 and let every room finish what it has."""
@@ -147,16 +143,21 @@ class RoomHost:
             for task in self._tasks.values():
                 task.cancel()
 
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.presence_heartbeat_seconds)
-            for room in list(self._rooms.values()):
-                room.heartbeat()
+    async def renew_presence(self) -> None:
+        """Show the server's own presence again in every room."""
+        for room in list(self._rooms.values()):
+            room.heartbeat()
 
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            await self.unload_idle(time.monotonic())
+    async def end_what_is_over(self) -> None:
+        """A round of `expiry`."""
+        await self.expiry.round(self._clock())
+
+    async def sweep(self) -> None:
+        """Unload what is idle now. Cut off, it leaves no room half unloaded: it goes on, and the
+        next call waits for it."""
+        if self._sweeping is None or self._sweeping.done():
+            self._sweeping = asyncio.create_task(self.unload_idle(time.monotonic()))
+        await asyncio.shield(self._sweeping)
 
     async def unload_idle(self, now_s: float) -> None:
         """Unload rooms that have been idle too long, and the longest idle ones over the budget."""

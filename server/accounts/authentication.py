@@ -6,7 +6,6 @@ when that happens here, and within two seconds when another process did it (`wat
 these is an audit entry with identifiers only.
 """
 
-import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ from server.accounts.known_logins import KnownLogin, KnownLogins
 from server.accounts.passwords import MAX_PASSWORD_CHARACTERS, Passwords
 from server.accounts.throttle import Throttle
 from server.errors import NotAllowed, NotSignedIn, TooManyAttempts
-from server.logs import Log, place_of
+from server.logs import Log
 from server.metrics import Metrics
 from server.ports import Cutter
 from server.settings import Settings
@@ -203,20 +202,9 @@ class Authenticator:
         if known is not None:
             known.skew_ms = _milliseconds(skew)
 
-    async def watch(self) -> None:
-        """Look for ended log-ins and changed accounts for ever, once in `account_poll_seconds`."""
-        while True:
-            try:
-                await self.look_for_changes()
-            except Exception as error:  # else one bad round would leave every later change unseen
-                self._metrics.incidents.inc()
-                self._log.error(
-                    "accounts not read", error=type(error).__name__, place=place_of(error)
-                )
-            await asyncio.sleep(self._settings.account_poll_seconds)
-
     async def look_for_changes(self) -> None:
-        """One round of `watch`: what other processes changed, what expired, what was used."""
+        """Find what other processes changed, what expired, what was used; once in
+        `account_poll_seconds`."""
         now = self._clock()
         accounts = {user.id: user for user in await self._store.directory.users()}
         before, self._accounts = self._accounts, accounts

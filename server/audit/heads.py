@@ -6,7 +6,6 @@ end and once in `audit_head_seconds` while there is something new, and by `/metr
 is read. Nothing is done per edit.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,9 +19,8 @@ __all__ = ["AuditHeads"]
 class AuditHeads:
     """Publishes the head of one store's trail."""
 
-    def __init__(self, store: Store, every_seconds: float, metrics: Metrics, log: Log) -> None:
+    def __init__(self, store: Store, metrics: Metrics, log: Log) -> None:
         self._store = store
-        self._every_seconds = every_seconds
         self._metrics = metrics
         self._log = log
         self._told = 0
@@ -44,25 +42,17 @@ class AuditHeads:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """While it runs the head is told; a failure is logged and the next round tries again."""
+        """Tell the head at the start and at the end; a failure is logged and holds nothing up."""
         await self._try()
-        async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(self._repeat(), name="audit heads")
-            try:
-                yield
-            finally:
-                task.cancel()
-        await self._try()
-
-    async def _repeat(self) -> None:
-        while True:
-            await asyncio.sleep(self._every_seconds)
+        try:
+            yield
+        finally:
             await self._try()
 
     async def _try(self) -> None:
         try:
             await self.tell()
-        except Exception as error:  # else one bad reading would end the telling for good
+        except Exception as error:  # else a bad reading would keep the server from starting
             self._metrics.incidents.inc()
             self._log.error(
                 "audit head not read", error=type(error).__name__, place=place_of(error)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from server.errors import NotReady
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
 from server.rest.openapi import describe_endpoints
 from server.version import VERSION
@@ -45,7 +46,10 @@ async def read_health(call: Call[None, Empty]) -> Answer:
 
 
 async def read_readiness(call: Call[None, Empty]) -> Answer:
-    """The store can be read; else 503."""
+    """The store can be read and background jobs succeed; else 503, which names them."""
+    late = call.house.background.late()
+    if late:
+        raise NotReady(f"Not done for too long: {', '.join(late)}.")
     await call.house.store.records.list(RecordFilter(limit=1))
     return Answer(value=Health(status="ok", version=VERSION))
 

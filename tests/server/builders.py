@@ -16,6 +16,7 @@ from permissions.policy import Policy
 from server.accounts.authentication import Authenticator
 from server.application import build_application
 from server.audit.heads import AuditHeads
+from server.background import Background
 from server.emergencies import BreakGlass
 from server.errors import ChangedField, EditRefused, FieldViolation, NotAllowed, VersionMismatch
 from server.events import Hub
@@ -247,7 +248,7 @@ async def open_bench(settings: Settings = FAST, *, real: bool = False) -> AsyncI
     house = House(
         settings=settings, store=store, rooms=rooms, policies=POLICIES, clock=clock,
         authenticator=authenticator, metrics=metrics, log=log,
-        heads=AuditHeads(store, settings.audit_head_seconds, metrics, log),
+        heads=AuditHeads(store, metrics, log), background=Background((), metrics, log),
         break_glass=BreakGlass(store, rooms, settings, metrics, log, clock),
         events=Hub(store, POLICIES, settings, metrics, log, clock, authenticator),
     )  # fmt: skip

@@ -255,7 +255,7 @@ async def test_the_head_is_told_in_the_log_and_by_the_metrics_and_only_when_it_m
 ) -> None:
     await household.record()
     house = household.house
-    heads = AuditHeads(household.store, 60.0, house.metrics, house.log)
+    heads = AuditHeads(household.store, house.metrics, house.log)
     await heads.tell()
     await heads.tell()
     seq, digest = await household.store.audit_head()
@@ -275,7 +275,7 @@ async def test_an_unreadable_head_is_counted_and_does_not_end_the_telling(
     household: Household,
 ) -> None:
     house = household.house
-    heads = AuditHeads(household.store, 60.0, house.metrics, house.log)
+    heads = AuditHeads(household.store, house.metrics, house.log)
     await household.store.close()
 
     async with heads.running():

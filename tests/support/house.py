@@ -116,6 +116,7 @@ async def living(
     async with (
         assembly.house.events.running(),
         assembly.house.rooms.running(),  # type: ignore[attr-defined] # the real ones
+        assembly.house.background.running(("events", "locks_and_presence", "idle_rooms")),
         httpx.AsyncClient(transport=transport, base_url=BASE) as http,
     ):
         made.append(Household(assembly.house, own, http, out, now))
