@@ -31,7 +31,8 @@ __all__ = [
 class Copy(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A character of restored text: what `client, clock` showed, `server, copy_clock` shows now.
 
-    length: 1, or 2 for a surrogate pair. version: the row that put it back.
+    length: 1, or 2 for a surrogate pair. version: the row that put it back. refused_to: whose
+    deletion it undoes; empty where a pair was cut.
     """
 
     client: int
@@ -40,6 +41,7 @@ class Copy(msgspec.Struct, frozen=True, array_like=True, gc=False):
     copy_clock: int
     length: int
     version: int
+    refused_to: str = ""
 
 
 class Annotations(msgspec.Struct, frozen=True, array_like=True):

@@ -7,6 +7,7 @@ from permissions.model import Principal
 from sync.books import Books
 from sync.document import Document
 from sync.fields import RECORD_ROOT
+from sync.record_facts import FACTS
 from sync.registers import Register, Write
 from sync.structs import Struct
 
@@ -22,6 +23,7 @@ def write_own(
     version: int,
 ) -> tuple[list[Struct], list[Register]]:
     """Write the facts that differ from what the `record` map holds, in `author`'s name."""
+    assert facts.keys() <= FACTS, "every fact has a key that the gate knows"
     structs: list[Struct] = []
     registers: list[Register] = []
     for key, value in facts.items():

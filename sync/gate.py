@@ -19,6 +19,7 @@ from sync.judgement import Clear, Hit, Judgement, Restore, Touch
 from sync.locks import Hold
 from sync.placement import STEP, Placed, Placement
 from sync.progress import Asked, read_intent
+from sync.record_facts import FACTS
 from sync.record_view import Limits, PairIndex, RecordView
 from sync.registers import Write
 from sync.structs import Id, Kind, Struct
@@ -337,7 +338,7 @@ class _Bench:
         self.judgement.intents.append(Asked(place, struct, intent, at))
 
     def _refuse_server_owned(self, struct: Struct, place: Place) -> None:
-        if self.record.registers.get(place) is None:
+        if place.key not in FACTS:
             self._void(struct, Rule.SERVER_OWNED, place.name, SERVER_OWNED)
         else:
             self._blank(struct, place, SERVER_OWNED)

@@ -6,7 +6,7 @@ SPEC HEAL-1 to HEAL-5.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sync.books import Books, Copy
 from sync.document import Document
@@ -14,16 +14,18 @@ from sync.errors import DocumentSuspect
 from sync.fields import FieldIndex
 from sync.frame import Knowledge
 from sync.judgement import Hit, Restore
-from sync.structs import Kind, Struct
+from sync.structs import Id, Kind, Struct
 
 __all__ = ["restored_copies", "succeeding_copies"]
 
 
 def restored_copies(
-    document: Document, index: FieldIndex, restores: list[Restore], version: int
-) -> tuple[list[Struct], list[Copy]]:
+    document: Document, index: FieldIndex, restores: list[Restore], version: int,
+    refused_to: str, cut: Collection[Id],
+) -> tuple[list[Struct], list[Copy]]:  # fmt: skip
     """Structs of the server's that show again what the ranges showed, and what each stands for.
 
+    refused_to: whose deletions they undo, but for the pairs that were cut.
     Raises DocumentSuspect when the document does not hold what the index says.
     """
     server = document.server_client
@@ -40,7 +42,8 @@ def restored_copies(
             structs.append(
                 Struct(server, clock, end - start, Kind.STRING, text, (client, end - 1), right)
             )
-            copies.append(Copy(client, start, server, clock, end - start, version))
+            whose = "" if (client, start) in cut else refused_to
+            copies.append(Copy(client, start, server, clock, end - start, version, whose))
             clock += end - start
             missing -= end - start
         if missing:
@@ -90,10 +93,13 @@ FEW_CLOCKS = 16
 """Ranges up to this are looked up clock by clock, which needs no sorted list of the copies."""
 
 
-def succeeding_copies(books: Books, removed: list[Hit], knowledge: Knowledge) -> list[Copy]:
+def succeeding_copies(
+    books: Books, removed: list[Hit], knowledge: Knowledge, user_id: str
+) -> list[Copy]:
     """The live copies of originals that somebody entitled deleted without knowing of the copies.
 
-    Whoever knew a copy repeats an old deletion in their delete set: that is no wish to delete it.
+    Whoever knew a copy, or was refused the deletion that it undoes, repeats an old deletion in
+    their delete set: that is no wish to delete it.
     """
     found: list[Copy] = []
     ordered: dict[int, list[int]] = {}
@@ -110,8 +116,10 @@ def succeeding_copies(books: Books, removed: list[Hit], knowledge: Knowledge) ->
             clocks = every[bisect_left(every, hit.start) : bisect_left(every, hit.end)]
         for copy in map(of_client.__getitem__, clocks):
             current: Copy | None = copy
-            while current is not None and not knowledge.knows(
-                (current.server, current.copy_clock), current.version
+            while (
+                current is not None
+                and current.refused_to != user_id
+                and not knowledge.knows((current.server, current.copy_clock), current.version)
             ):
                 following = books.copies.get(current.server, {}).get(current.copy_clock)
                 alive = not books.index.is_deleted((current.server, current.copy_clock))

@@ -12,7 +12,16 @@ from permissions.model import RecordState, RecordStatus
 from permissions.profile import Profile
 from sync.workflow import Flow, StepState
 
-__all__ = ["flow_facts", "flow_of", "state_in"]
+__all__ = ["FACTS", "flow_facts", "flow_of", "state_in"]
+
+FACTS = frozenset(
+    {
+        "number", "profile", "patient_id", "status", "current_step", "steps", "assigned",
+        "disputed", "emergency", "cancelled", "estimate",
+    }
+)  # fmt: skip
+"""The keys of the `record` map. What somebody else tried to write under one of them stays in its
+chain, blank, so that the fact, which may come later, stands on it in their replica too."""
 
 
 def flow_facts(flow: Flow) -> dict[str, object]:

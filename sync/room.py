@@ -271,12 +271,17 @@ class Room:
         copies: list[Copy] = []
         structs = judgement.structs
         if judgement.restores:
-            copied, copies = restored_copies(document, books.index, judgement.restores, version)
+            copied, copies = restored_copies(
+                document, books.index, judgement.restores, version,
+                frame.author.user_id, set(judgement.splits),
+            )  # fmt: skip
             structs[server] = copied
             for restore in judgement.restores:
                 judgement.delete(restore.client, restore.start, restore.end - restore.start)
         if judgement.removed_originals:
-            for copy in succeeding_copies(books, judgement.removed_originals, frame.knowledge):
+            for copy in succeeding_copies(
+                books, judgement.removed_originals, frame.knowledge, frame.author.user_id
+            ):
                 judgement.delete(copy.server, copy.copy_clock, copy.length)
                 judgement.widened = True
         first = books.cut(judgement.splits)

@@ -19,6 +19,7 @@ from sync.effects import Change, Conflict, Loss, Refusal, Snapshot, UpdateRow
 from sync.frame import Frame, Knowledge, WrittenRange
 from sync.gate import Limits
 from sync.locks import Hold
+from sync.repeating import repeat_text, tried_value
 from sync.replay import new_room, replay, snapshot_of
 from sync.resolving import disputed_place, resolve
 from sync.room import Accepted, Proposal, Room
@@ -237,6 +238,34 @@ class Clinic:
         self.conflicts[conflict.id] = conflict
         self.store(accepted, skip=None)
         return conflict
+
+    def apply(self, refusal: Refusal, applier: Principal, client: int) -> Proposal | None:
+        """Let `applier` propose again what was refused, by the power to; None: nothing is left.
+
+        Raises NotRepeatable. Where anything stands against it nothing is applied.
+        """
+        room, name = self.room, refusal.field
+        root, _, key = name.partition(".")
+        if room.profile.roots.get(name) == "text":
+            update = repeat_text(room, room.books.places.at(name, None), refusal, client)
+        else:
+            value = tried_value(refusal)
+            edit = room.document.draft(client, lambda draft: draft.set(root, key, value))
+            update = decode_update(edit, BOUNDS)
+        if not (update.structs or update.deletes):
+            return None
+        self.now_s += 1
+        proposal = room.propose_now(
+            Frame(
+                update=update, author=applier, received_at=at(self.now_s),
+                knowledge=Knowledge(room.books.index.state_vector(), room.version),
+                written_at=at(self.now_s), whole=True, power="apply_refusals",
+            )
+        )  # fmt: skip
+        if proposal.accepted is not None:
+            self.conflicts.update((conflict.id, conflict) for conflict in proposal.conflicts)
+            self.store(proposal.accepted, skip=None)
+        return proposal
 
     def store(self, accepted: Accepted, *, skip: Tablet | None) -> None:
         """Keep the row and tell everybody but `skip`."""

@@ -4,6 +4,7 @@ Every value and character that somebody enters is unique, so whatever a replica 
 to who entered it. Nothing here knows structs, client ids or the core's own decisions.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from sync.structs import Kind
 from sync.update import Update
 from tests.support.replicas import Shown
 
-__all__ = ["Clear", "FieldModel", "RecordModel", "TextModel", "Write"]
+__all__ = ["Clear", "FieldModel", "Lock", "RecordModel", "TextModel", "Write"]
 
 MOST_HEADS = 8
 
@@ -68,9 +69,22 @@ class Clear:
         return basis is write
 
 
+@dataclass(frozen=True)
+class Lock:
+    """Somebody's hold of a field, as an edit by somebody else met it. refuses: it was live."""
+
+    tablet: int
+    user: str
+    since: datetime
+    refuses: bool
+
+
 @dataclass
 class FieldModel:
-    """One keyed field. `exact` fields are never cleared: there the standing value is known."""
+    """One keyed field. `exact` fields are never cleared: there the standing value is known.
+
+    timeless: the server's clock was set back, so that of others nobody can tell what was later.
+    """
 
     name: str
     exact: bool
@@ -81,28 +95,35 @@ class FieldModel:
     conflicts: int = 0
     overflowed: bool = False
     forgetful: bool = False
+    timeless: bool = False
     settled: set[Write] = field(default_factory=set)
     """Writes that a decision has ended."""
 
-    def arrive(self, write: Write, at: datetime) -> None:
-        """The server has taken a frame that carries this value."""
+    def arrive(self, write: Write, at: datetime, lock: "Lock | None" = None) -> None:
+        """The server has taken a frame that carries this value. lock: the one that it met."""
         write.written_at = at
+        if lock is not None and lock.refuses:
+            write.allowed = False
         if not write.allowed or not self.exact:
             return
         basis = write.effective_basis()
-        if self.standing is None or basis is self.standing:
+        if lock is not None and self.standing is None:
+            self.standing = Write(None, lock.tablet, lock.user, True, None, lock.since)
+        if lock is None and (self.standing is None or _continues(self.standing, basis, write)):
             self.standing = write
             return
         if not self.contenders:
             self.conflicts += 1
             self.overflowed = False
-        if basis in self.contenders:
-            self.contenders[self.contenders.index(basis)] = write
+        branch = next((c for c in self.contenders if _continues(c, basis, write)), None)
+        if branch is not None:
+            self.contenders[self.contenders.index(branch)] = write
         else:
             self.contenders.append(write)
         self.overflowed = self.overflowed or len(self.contenders) > MOST_HEADS
+        assert self.standing is not None
         assert self.standing.written_at is not None
-        if at >= self.standing.written_at:
+        if lock is None and at >= self.standing.written_at:
             self.contenders[self.contenders.index(write)] = self.standing
             self.standing = write
 
@@ -125,7 +146,8 @@ class FieldModel:
         clears = [c for c in self.clears if c.allowed and c.written_at is not None]
         if shown is None:
             for leaf in leaves:
-                assert any(_removed(leaf, clear) for clear in clears), f"{self.name} lost {leaf}"
+                lost = not any(_removed(leaf, clear) for clear in clears)
+                assert self.timeless or not lost, f"{self.name} lost {leaf}"
             return
         standing = self.writes[shown]
         assert standing.allowed, f"{self.name} shows a value that nobody may write"
@@ -136,8 +158,15 @@ class FieldModel:
         for leaf in leaves:
             assert leaf.written_at is not None
             later = leaf.written_at > standing.latest_at()
-            lost = later and not any(_removed(leaf, clear) for clear in clears)
+            lost = (
+                later and not self.timeless and not any(_removed(leaf, clear) for clear in clears)
+            )
             assert not lost, f"{self.name} shows {standing.value}, not the later {leaf.value}"
+
+
+def _continues(head: Write, basis: Write | None, write: Write) -> bool:
+    """Whether a write goes on from this one; the holder of an empty field from its emptiness."""
+    return basis is head or (head.value is None and basis is None and write.tablet == head.tablet)
 
 
 def _removed(write: Write, clear: Clear) -> bool:
@@ -198,6 +227,16 @@ class RecordModel:
         model = self.fields[name]
         model.decide(Write(value, -1, user, True, model.standing, at))
 
+    def note_applied(
+        self, name: str, value: object, user: str, shown: object, at: datetime, lock: Lock | None
+    ) -> None:
+        """Somebody has written in their own name what was refused: it has nothing to do with it."""
+        model = self.fields[name]
+        write = Write(value, -1, user, True, model.writes.get(shown))
+        model.writes[value] = write
+        self.by_value[value] = model, write
+        model.arrive(write, at, lock)
+
     def note_clear(self, name: str, tablet: int, user: str, allowed: bool, basis: object) -> None:
         model = self.fields[name]
         if not allowed:
@@ -205,8 +244,14 @@ class RecordModel:
         if basis in model.writes:
             model.clears.append(Clear(name, tablet, allowed, model.writes[basis]))
 
-    def arrive(self, update: Update, at: datetime) -> list[object]:
-        """Note the values that a frame brought; returns those that were refused."""
+    def arrive(
+        self, update: Update, at: datetime, locks: Mapping[str, Lock] | None = None
+    ) -> list[object]:
+        """Note the values that a frame brought; returns those that were refused.
+
+        locks: those of others, by field.
+        """
+        locks = locks or {}
         refused: list[object] = []
         for structs in update.structs.values():
             for struct in structs:
@@ -217,8 +262,9 @@ class RecordModel:
                     continue
                 model, write = self.by_value[value]
                 if not write.arrived:
-                    model.arrive(write, at)
+                    model.arrive(write, at, locks.get(model.name))
                     if not write.allowed:
+                        self.offences.add((write.user, model.name))
                         refused.append(value)
         return refused
 

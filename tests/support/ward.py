@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from permissions.model import Principal
+from sync.gate import LIVE
 from sync.registers import MAX_TRAIL
 from sync.structs import Kind
-from sync.update import decode_state_vector, decode_update
+from sync.update import Update, decode_state_vector, decode_update
 from tests.support.clinic import BOUNDS, Clinic, Message, Tablet, shows_registers
 from tests.support.history_model import check_history
 from tests.support.people import at, person, ulid
-from tests.support.record_model import RecordModel
+from tests.support.record_model import Lock, RecordModel
 from tests.support.replicas import PyReplica, Replica, Shown, Step, YjsProcess
 
 __all__ = ["FIELDS", "Ward"]
@@ -445,12 +446,55 @@ class Ward:
         for client, structs in update.structs.items():
             # What it repeats may have arrived before, without what its author wrote over since.
             structs[:] = [one for one in structs if one.end > known.get(client, 0)]
-        self.refused_values += self.model.arrive(update, written_at)
-        self._resolve_clears(message, who, written_at)
+        locks = self._locks_met(message, who, arriving)
+        self.refused_values += self.model.arrive(update, written_at, locks)
+        self._refuse_words(update, who, locks)
+        self._resolve_clears(message, who, written_at, locks)
         wrong = shows_registers(self.clinic.room)
         assert not wrong, f"the document does not show the standing value of {wrong}"
 
-    def _resolve_clears(self, message: Message, who: int, written_at: datetime) -> None:
+    def _locks_met(self, message: Message, who: int, arriving: datetime) -> dict[str, Lock]:
+        """The fields that others hold while this message arrives."""
+        written_at, user = message.written_at or arriving, self.clinic.tablets[who].person.user_id
+        fresh = message.kind == "update" and arriving - written_at <= LIVE
+        return self._locks_of_others(user, written_at, arriving, fresh)
+
+    def _locks_of_others(
+        self, user: str, written_at: datetime, arriving: datetime, fresh: bool
+    ) -> dict[str, Lock]:
+        people = [tablet.person for tablet in self.clinic.tablets]
+        return {
+            name: Lock(
+                people.index(hold.holder), hold.holder.user_id, hold.acquired_at,
+                fresh and written_at >= hold.acquired_at,
+            )
+            for name, hold in self.clinic.holds.items()
+            if hold.holder.user_id != user and not hold.is_over(arriving)
+        }  # fmt: skip
+
+    def _refuse_words(self, update: Update, who: int, locks: dict[str, Lock]) -> None:
+        """What was typed live into a narrative that somebody else holds was refused."""
+        words = {
+            character
+            for structs in update.structs.values()
+            for struct in structs
+            if struct.kind == Kind.STRING
+            for character in str(struct.content)
+        }
+        for name, lock in locks.items():
+            text = self.model.texts.get(name)
+            if text is not None and lock.refuses:
+                tried = words & text.authors.keys()
+                text.authors.update((character, (who, False)) for character in tried)
+                if tried:
+                    self._offend(who, name)
+
+    def _offend(self, who: int, name: str) -> None:
+        self.model.offences.add((self.clinic.tablets[who].person.user_id, name))
+
+    def _resolve_clears(
+        self, message: Message, who: int, written_at: datetime, locks: dict[str, Lock]
+    ) -> None:
         left: list[tuple[bytes | None, int, Any]] = []
         for sent, made, clear in self.pending_clears:
             if clear.tablet == who and sent == message.payload and clear.is_of_something():
@@ -467,7 +511,14 @@ class Ward:
         for tablet, sent, made, name, characters in self.pending_cuts:
             text = self.model.texts[name]
             if tablet == who and sent == message.payload:
-                text.deleted |= characters
+                if name in locks and locks[name].refuses:
+                    # What had not arrived comes deleted.
+                    put_back = characters & set(self.clinic.room.document.text(name))
+                    text.attacked |= put_back
+                    text.deleted |= characters - put_back
+                    self._offend(who, name)
+                else:
+                    text.deleted |= characters
             elif tablet == who and message.kind == "step2" and message.edits >= made:
                 # What a refused deletion took and the server put back meanwhile looks like an echo.
                 text.deleted |= characters - text.attacked

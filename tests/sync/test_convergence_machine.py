@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from tests.support.busy_ward import BusyWard
 from tests.support.replicas import YjsProcess
 from tests.support.ward import Ward
 
 EXAMPLES = int(os.environ.get("FIELDCHART_MACHINE_EXAMPLES", "25"))
+SEEDS = int(os.environ.get("FIELDCHART_MACHINE_SEEDS", "20"))
 STEPS = int(os.environ.get("FIELDCHART_MACHINE_STEPS", "50"))
 
 people = st.integers(0, 5)
@@ -23,6 +25,7 @@ fields = st.integers(0, 4)
 modes = st.integers(0, 7)
 skews = st.sampled_from((0, 0, 0, 3, 10, 50))
 positions = st.integers(0, 50)
+jumps = st.sampled_from((-172_800, 172_800, -3600, 20, 301))
 
 
 class RecordMachine(RuleBasedStateMachine):
@@ -30,7 +33,7 @@ class RecordMachine(RuleBasedStateMachine):
 
     @initialize(client_ids=st.permutations((2001, 2002, 40_000, 2**31, 2**32 - 1, 2**40)))
     def open_the_ward(self, client_ids: list[int]) -> None:
-        self.ward = Ward(client_ids, None if YjsProcess.missing() else YjsProcess.shared())
+        self.ward = BusyWard(client_ids, None if YjsProcess.missing() else YjsProcess.shared())
 
     @rule(who=people, which=fields, mode=modes, skew=skews)
     def write(self, who: int, which: int, mode: int, skew: int) -> None:
@@ -108,6 +111,26 @@ class RecordMachine(RuleBasedStateMachine):
     def resolve(self, which: int) -> None:
         self.ward.resolve(which)
 
+    @rule(who=people, which=fields, seconds=st.sampled_from((5.0, 300.0)))
+    def hold(self, who: int, which: int, seconds: float) -> None:
+        self.ward.hold(who, which, seconds)
+
+    @rule(which=fields)
+    def let_go(self, which: int) -> None:
+        self.ward.let_go(which)
+
+    @rule(which=st.integers(0, 20))
+    def apply_refusal(self, which: int) -> None:
+        self.ward.apply(which)
+
+    @rule(who=people, which=st.integers(0, 1), action=st.integers(0, 4))
+    def ask_for_step(self, who: int, which: int, action: int) -> None:
+        self.ward.ask_for_step(who, which, action)
+
+    @rule(seconds=jumps)
+    def jump(self, seconds: float) -> None:
+        self.ward.jump(seconds)
+
     def teardown(self) -> None:
         if hasattr(self, "ward"):
             self.ward.rest()
@@ -146,6 +169,38 @@ def test_random_day_on_the_ward_ends_in_one_record(seed: int) -> None:
         random_deed(ward, choose)
 
     ward.rest()
+
+
+@pytest.mark.rule("ROOM-1")
+@pytest.mark.rule("LOCK-7")
+@pytest.mark.rule("LOCK-8")
+@pytest.mark.rule("APPLY-1")
+@pytest.mark.rule("APPLY-3")
+@pytest.mark.rule("FLOW-9")
+@pytest.mark.rule("LOG-5")
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_busy_day_with_locks_steps_and_wrong_clocks_ends_in_one_record(seed: int) -> None:
+    choose = random.Random(seed)
+    ward = BusyWard(choose.sample(range(1024, 2**32), 6), None)
+
+    for _ in range(120):
+        busy_deed(ward, choose)
+
+    ward.rest()
+
+
+def busy_deed(ward: BusyWard, choose: random.Random) -> None:
+    """A deed of any day, or one of a busy day."""
+    number, who = choose.randrange, choose.randrange(6)
+    deeds = (
+        (60, lambda: random_deed(ward, choose)),
+        (8, lambda: ward.hold(who, number(5), choose.choice((5.0, 300.0)))),
+        (3, lambda: ward.let_go(number(5))),
+        (8, lambda: ward.apply(number(20))),
+        (5, lambda: ward.ask_for_step(who, number(2), number(5))),
+        (2, lambda: ward.jump(choose.choice((-172_800, 172_800, -3600, 20, 301)))),
+    )
+    choose.choices([deed for _, deed in deeds], [weight for weight, _ in deeds])[0]()
 
 
 def random_deed(ward: Ward, choose: random.Random) -> None:

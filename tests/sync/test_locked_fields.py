@@ -314,3 +314,36 @@ def test_whatever_happens_around_locks_all_replicas_agree_and_only_holders_chang
     assert shown[0].maps["vitals"].get("pulse") == (None if standing is ABSENT else standing)
     loaded = clinic.loaded(from_snapshot=False)
     assert loaded.books.encode() == clinic.room.books.encode()
+
+
+@pytest.mark.rule("HEAL-3")
+@pytest.mark.rule("LOCK-7")
+def test_deletion_refused_for_a_lock_is_not_carried_out_when_its_author_comes_back() -> None:
+    shift = Shift()
+    shift.holder.edit(("insert", NOTES, 0, "kept"))
+    shift.clinic.settle()
+    shift.clinic.lock(NOTES, shift.holder.person)
+    shift.other.edit(("cut", NOTES, 0, 4))
+    shift.clinic.step_up(shift.other)
+
+    shift.clinic.crash()  # before what heals its author arrives
+    for tablet in shift.clinic.tablets:
+        shift.clinic.connect(tablet)
+
+    assert shift.text() == "kept"
+    assert [refusal.rule for refusal in shift.clinic.refusals] == [Rule.LOCKED]
+
+
+@pytest.mark.rule("HEAL-3")
+def test_who_was_refused_a_deletion_deletes_the_text_once_they_see_it_again() -> None:
+    shift = Shift()
+    shift.holder.edit(("insert", NOTES, 0, "gone"))
+    shift.clinic.settle()
+    shift.clinic.lock(NOTES, shift.holder.person)
+    shift.other.edit(("cut", NOTES, 0, 4))
+    shift.clinic.settle()
+    shift.clinic.holds.clear()
+
+    shift.other.edit(("cut", NOTES, 0, 4))
+
+    assert shift.text() == ""

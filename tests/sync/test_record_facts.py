@@ -4,10 +4,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from permissions import load_profile
 from sync.record_facts import flow_facts, flow_of, state_in
 from sync.workflow import Flow, StepState, begin
+from tests.support.clinic import Clinic
+from tests.support.people import person
+from tests.support.replicas import PyReplica
 
 NOW = datetime(2026, 3, 1, 8, 0, 0, 250_000, tzinfo=UTC)
 PROFILE = load_profile(Path(__file__).parents[2] / "profiles" / "outpatient.toml")
@@ -54,3 +58,19 @@ def test_a_step_that_the_profile_no_longer_has_leaves_the_record_at_the_first_un
 
     assert flow.current == "registration"
     assert flow.of("registration").status == "ready"
+
+
+@pytest.mark.rule("ROOM-1")
+@pytest.mark.rule("GATE-10")
+@pytest.mark.parametrize("key", ["emergency", "cancelled", "status"])
+def test_who_invented_a_fact_before_there_was_one_sees_it_like_everybody(key: str) -> None:
+    clinic = Clinic()
+    tablet = clinic.join(PyReplica(40_000), person("N", "nurse"))
+    tablet.edit(("set", "record", key, "mine"))
+    clinic.settle()
+
+    clinic.write_facts(person("server"), **{key: "the server's"})
+    clinic.settle()
+
+    assert tablet.replica.show().maps["record"] == {key: "the server's"}
+    assert [refusal.rule for refusal in clinic.refusals] == ["server_owned"]
