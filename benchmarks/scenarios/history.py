@@ -109,7 +109,7 @@ async def _storing(prepared: Prepared, edits: list[Accepted]) -> float:
 
 
 def _numbered(facts: object, number: str) -> object:
-    return msgspec.structs.replace(facts, number=number)  # type: ignore[type-var]
+    return msgspec.structs.replace(facts, number=number, patient_id=number)  # type: ignore[type-var]
 
 
 def _commit(record_id: str, base: int, batch: Sequence[Accepted], *, kept: bool) -> Commit:

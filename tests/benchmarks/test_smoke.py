@@ -7,7 +7,7 @@ from pathlib import Path
 import pycrdt
 import pytest
 
-pytest.importorskip("picows", reason="picows is installed by `make bench` (group bench)")
+pytest.importorskip("picows", reason="picows is in the group bench")
 
 from benchmarks.edits import KEYED_FIELDS, MARK, ClientEdits
 from benchmarks.scenarios import SCENARIOS
