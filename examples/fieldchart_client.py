@@ -66,6 +66,10 @@ class Client:
         """End the log-in; what was sealed on it stays good."""
         self._http.post("/api/logout").raise_for_status()
 
+    def close(self) -> None:
+        """Let go of the connection; the log-in stays."""
+        self._http.close()
+
     def get(self, path: str, **query: Any) -> Any:
         """The JSON answer of a GET."""
         answer = self._http.get(path, params=query)
