@@ -61,7 +61,7 @@ class WebApp:
         if scope["method"] not in ("GET", "HEAD"):
             return None
         path: str = scope["path"]
-        if path != "/index.html" and path in self._assets:
+        if path in self._assets:
             return self._assets[path]
         first, _, rest = path.lstrip("/").partition("/")
         last = (rest or first).rpartition("/")[2]

@@ -31,7 +31,7 @@ def client(folder: Path) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://clinic.test")
 
 
-@pytest.mark.parametrize("path", ["/", "/queue", "/records/01J0/triage", "/no/such/screen"])
+@pytest.mark.parametrize("path", ["/", "/index.html", "/queue", "/records/01J0/triage", "/no/such/screen"])
 async def test_every_screen_is_the_page_and_asked_for_again(bundle: Path, path: str) -> None:
     async with client(bundle) as browser:
         answer = await browser.get(path)
@@ -46,7 +46,7 @@ async def test_every_screen_is_the_page_and_asked_for_again(bundle: Path, path: 
     [
         "/api/unknown", "/sync/x/y", "/collab/x", "/metrics/x", "/assets/old-Cd34.js",
         "/missing.png", "/.vite/manifest.json", "/../secret.txt", "/%2e%2e/secret.txt",
-        "/index.html", "/assets/index-Ab12.js.gz",
+        "/assets/index-Ab12.js.gz",
     ],
 )  # fmt: skip
 async def test_what_is_no_screen_and_no_file_is_left_to_the_server(bundle: Path, path: str) -> None:

@@ -1,7 +1,7 @@
 /** What is saved where, in one chip, and record by record behind it. Green only on the server's word. */
 import type { Aside, KeptRefusal, Overview, Standing } from '@fieldchart/client'
 import { askForRoom, type RoomLeft } from '@fieldchart/client'
-import { Badge, Button, Drawer, Group, Stack, Text } from '@mantine/core'
+import { Badge, Button, Drawer, Group, Stack, Text, Title } from '@mantine/core'
 import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
@@ -83,24 +83,40 @@ export function SyncChip(): ReactNode {
           {words()}
         </span>
       </button>
-      <Drawer
+      <Drawer.Root
         opened={open}
         onClose={() => {
           setOpen(false)
         }}
         position="right"
-        title={t('chip.title')}
-        closeButtonProps={{ 'aria-label': t('close'), size: 44 }}
         transitionProps={{ duration: 120 }}
       >
-        {open && (
-          <Waiting
-            onGone={() => {
-              setOpen(false)
-            }}
-          />
-        )}
-      </Drawer>
+        <Drawer.Overlay />
+        <Drawer.Content aria-label={t('chip.title')}>
+          <Drawer.Body>
+            <Group justify="space-between" py="xs">
+              <Title order={2} size="h4">
+                {t('chip.title')}
+              </Title>
+              <Button
+                variant="default"
+                onClick={() => {
+                  setOpen(false)
+                }}
+              >
+                {t('close')}
+              </Button>
+            </Group>
+            {open && (
+              <Waiting
+                onGone={() => {
+                  setOpen(false)
+                }}
+              />
+            )}
+          </Drawer.Body>
+        </Drawer.Content>
+      </Drawer.Root>
     </>
   )
 }

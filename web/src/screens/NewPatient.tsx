@@ -76,7 +76,7 @@ function IntakeForm({ profile }: { profile: Profile }): ReactNode {
     .map((section) => ({
       ...section,
       fields: section.fields.filter(
-        (field) => field.kind === 'field' && field.may_write && belongs(field, first?.role ?? null),
+        (field) => field.kind === 'value' && field.may_write && belongs(field, first?.role ?? null),
       ),
     }))
     .filter((section) => section.fields.length > 0)

@@ -6,6 +6,7 @@ import {
   listenToEvents,
   type Profile,
   type ProfileSummary,
+  type StepForm,
   Unreachable,
 } from '@fieldchart/client'
 import { Button, Group, NativeSelect, Text, TextInput, Title } from '@mantine/core'
@@ -21,9 +22,11 @@ import {
   useProfile,
   useWorkplace,
 } from '../app/context'
-import { ageOf, minutesSince } from '../app/times'
+import { asStep } from '../app/steps'
+import { minutesSince } from '../app/times'
 
 const POLL_MS = 10_000
+const EVENT_MS = 300
 const PAGE = 200
 const MOST_PAGES = 5
 const ALL = ''
@@ -198,21 +201,13 @@ function Row(props: { row: BoardRow; profile: Profile | null; now: number }): Re
   const unsent = (standing?.waiting ?? 0) + (standing?.sending ?? 0)
   const step = profile?.steps.find((one) => one.id === row.current_step)
   const minutes = minutesSince(row.waiting_since ?? row.updated_at, now)
-  const level =
-    row.status !== 'open' || step === undefined || step.amber_minutes === 0
-      ? 'none'
-      : minutes >= step.red_minutes
-        ? 'red'
-        : minutes >= step.amber_minutes
-          ? 'amber'
-          : 'none'
-  const age = row.birth_date ? ageOf(row.birth_date, now) : null
+  const level = levelOf(step, row.status === 'open' ? minutes : 0)
+  const others = (row.staff ?? []).filter((one) => one.id !== me.userId)
   return (
     <tr>
       <td>
         <Link href={`/records/${row.id}`} className="who">
           {row.title || t('record.noName')}
-          {age !== null && ` · ${t(`age.${age.unit}`, { count: age.count })}`}
         </Link>
       </td>
       <td>{row.number || t('queue.noNumber')}</td>
@@ -241,7 +236,15 @@ function Row(props: { row: BoardRow; profile: Profile | null; now: number }): Re
       <td>
         <Group gap="xs">
           {row.status !== 'open' && <span className="tag">{t(`status.${asStatus(row.status)}`)}</span>}
+          {row.status === 'open' && row.step_status !== undefined && (
+            <span>{t(`step.${asStep(row.step_status)}`)}</span>
+          )}
           {row.assigned.includes(me.userId) && <span className="tag">{t('queue.withYou')}</span>}
+          {others.length > 0 && (
+            <span className="tag">
+              {t('queue.with', { name: others.map((one) => one.name).join(', ') })}
+            </span>
+          )}
           {row.disputed.length > 0 && (
             <span className="tag" data-level="disputed">
               {t('state.conflicts', { count: row.disputed.length })}
@@ -256,6 +259,13 @@ function Row(props: { row: BoardRow; profile: Profile | null; now: number }): Re
       </td>
     </tr>
   )
+}
+
+/** By the thresholds of the profile, at the time of this device: the board may be from before. */
+function levelOf(step: StepForm | undefined, minutes: number): 'red' | 'amber' | 'none' {
+  if (step === undefined || step.amber_minutes === 0) return 'none'
+  if (minutes >= step.red_minutes) return 'red'
+  return minutes >= step.amber_minutes ? 'amber' : 'none'
 }
 
 function asStatus(status: string): 'open' | 'completed' | 'cancelled' {
@@ -316,14 +326,22 @@ function useBoard(profile: string, text: string): BoardState {
     }
     const typed = setTimeout(() => void read(), text === '' ? 0 : 200)
     const polling = setInterval(() => void read(), POLL_MS)
+    // A busy clinic tells of many changes; one reading shows them all.
+    let soon: ReturnType<typeof setTimeout> | undefined
     const stop = listenToEvents(workplace.api, {
-      heard: () => void read(),
+      heard: () => {
+        soon ??= setTimeout(() => {
+          soon = undefined
+          void read()
+        }, EVENT_MS)
+      },
       became: () => undefined, // the clock asks again in any case
     })
     return () => {
       wanted = false
       clearTimeout(typed)
       clearInterval(polling)
+      clearTimeout(soon)
       stop()
     }
   }, [workplace, profile, text])

@@ -29,7 +29,7 @@ export interface Listing<T> {
   readonly next: string | null
 }
 
-/** A row of the queue board. Optional parts are those that a server without a workflow does not say. */
+/** A row of the queue board. What is optional is not known of a record that was made on this device. */
 export interface BoardRow {
   readonly id: string
   readonly number: string
@@ -46,9 +46,7 @@ export interface BoardRow {
   readonly step_status?: string
   readonly waiting_since?: string | null
   readonly priority?: string | null
-  readonly from_step?: string | null
-  readonly birth_date?: string | null
-  readonly sex?: string | null
+  readonly staff?: readonly PersonRef[]
 }
 
 export interface ProblemField {

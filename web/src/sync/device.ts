@@ -88,9 +88,13 @@ export class Device {
       roles: user.roles,
       lastUsedAt: Date.now(),
       login,
-      unlock: await unlockFor(password),
+      unlock: known?.unlock ?? null,
     }
     await this.#enter(person)
+    // Slow on purpose, so nobody waits for it.
+    void unlockFor(password)
+      .then((unlock) => this.people.keepUnlock(person.userId, unlock))
+      .catch(() => undefined) // without it this device asks the server for the password
     return null
   }
 
@@ -131,7 +135,7 @@ export class Device {
     if (at === null) return
     const { login } = at.person
     await this.leave()
-    await this.people.signOut(at.person)
+    await this.people.signOut(at.person.userId)
     if (login !== null) await this.#revoke(login)
   }
 

@@ -81,6 +81,15 @@ export class People {
     this.changes.tell()
   }
 
+  /** What unlocks the device for somebody, whatever else became of them meanwhile. */
+  async keepUnlock(userId: string, unlock: Unlock): Promise<void> {
+    await transact(this.#database, ['people'], 'readwrite', async (in_) => {
+      const people = in_.objectStore('people')
+      const person = (await asked(people.get(userId))) as Person | undefined
+      if (person !== undefined) await asked(people.put({ ...person, unlock }))
+    })
+  }
+
   async forget(userId: string): Promise<void> {
     await transact(this.#database, ['people'], 'readwrite', (in_) =>
       asked(in_.objectStore('people').delete(userId)),
@@ -89,8 +98,13 @@ export class People {
   }
 
   /** Token and seal key are gone when this resolves. */
-  async signOut(person: Person): Promise<void> {
-    await this.keep({ ...person, login: null })
+  async signOut(userId: string): Promise<void> {
+    await transact(this.#database, ['people'], 'readwrite', async (in_) => {
+      const people = in_.objectStore('people')
+      const person = (await asked(people.get(userId))) as Person | undefined
+      if (person !== undefined) await asked(people.put({ ...person, login: null }))
+    })
+    this.changes.tell()
   }
 
   /** Whether the password is theirs, as far as this device can know; null: it cannot. */

@@ -38,8 +38,7 @@ export interface EntryFieldForm {
 
 export interface FieldForm {
   readonly name: string
-  /** `field`, `entry` or `narrative` */
-  readonly kind: string
+  readonly kind: 'value' | 'entry' | 'narrative'
   readonly title: string
   readonly value: ValueForm
   readonly code: string

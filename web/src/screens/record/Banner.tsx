@@ -110,10 +110,11 @@ const QUIET_MINUTES = 2
 function WhoIsHere(): ReactNode {
   const { t } = useTranslation()
   const { profile } = useOnScreen()
-  const people = usePeople()
+  const people = usePeople().filter((one) => !one.me)
   const now = useNow(15_000)
   const title = (page: string | null): string | undefined =>
     profile.steps.find((step) => step.id === page)?.title
+  if (people.length === 0) return <span className="quiet">{t('banner.onlyYou')}</span>
   return (
     <ul className="people" aria-label={t('banner.whoIsHere')}>
       {people.map((one) => {
@@ -125,9 +126,9 @@ function WhoIsHere(): ReactNode {
               {initialsOf(one.name)}
             </span>
             <span>
-              {one.me ? t('banner.you') : one.name}
-              {place !== undefined && !one.me && ` · ${place}`}
-              {quiet >= QUIET_MINUTES && !one.me && ` · ${t('banner.ago', { count: quiet })}`}
+              {one.name}
+              {place !== undefined && ` · ${place}`}
+              {quiet >= QUIET_MINUTES && ` · ${t('banner.ago', { count: quiet })}`}
             </span>
           </li>
         )

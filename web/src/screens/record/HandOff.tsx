@@ -34,7 +34,7 @@ export function HandOff(): ReactNode {
   return (
     <footer className="hand-off" aria-label={t('handOff.title')}>
       <span className="bar-text">
-        <strong>{step.title}</strong>{' '}
+        <span className="quiet">{t('handOff.now')}</span> <strong>{step.title}</strong>{' '}
         {reasons.length > 0 && t('handOff.missing', { fields: reasons.join(', ') })}
         {asked && ` ${t('handOff.asked')}`}
       </span>
@@ -173,7 +173,7 @@ function sectionOfEntries(profile: Profile, name: string): boolean {
 
 function isNarrative(profile: Profile, name: string): boolean {
   return profile.sections.some((section) =>
-    section.fields.some((field) => field.name === name && field.kind !== 'field' && field.kind !== 'entry'),
+    section.fields.some((field) => field.name === name && field.kind === 'narrative'),
   )
 }
 

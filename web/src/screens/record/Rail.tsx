@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
 import { useNow } from '../../app/context'
+import { asStep } from '../../app/steps'
 import { minutesSince } from '../../app/times'
 import { type StepFacts, useField, useOnScreen, useSteps } from './context'
 
@@ -79,16 +80,4 @@ export function Rail({ page }: { page: string }): ReactNode {
       </ul>
     </nav>
   )
-}
-
-function asStep(status: string): 'completed' | 'in_progress' | 'ready' | 'returned' | 'waiting' {
-  switch (status) {
-    case 'completed':
-    case 'in_progress':
-    case 'ready':
-    case 'returned':
-      return status
-    default:
-      return 'waiting'
-  }
 }

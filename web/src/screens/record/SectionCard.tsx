@@ -29,9 +29,8 @@ export function SectionCard({ section }: { section: SectionForm }): ReactNode {
           case 'entry':
             return <EntryList key={field.name} form={field} />
           case 'narrative':
-          case 'text':
             return <Narrative key={field.name} form={field} />
-          default:
+          case 'value':
             return <FieldRow key={field.name} form={field} />
         }
       })}

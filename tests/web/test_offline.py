@@ -1,0 +1,185 @@
+"""Without the server: what was written stays, is counted, survives a reload, and arrives as it was."""
+
+from playwright.sync_api import expect
+
+from tests.support.live_server import LiveServer
+from tests.web.conftest import OpenWindow, Window
+
+
+def until_offline_ready(window: Window) -> None:
+    """The service worker holds the app."""
+    window.page.wait_for_function(
+        "async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated'"
+    )
+
+
+def test_edits_without_the_server_survive_a_reload_and_arrive(
+    own_server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = own_server.new_record()
+    nurse = open_window(own_server, "nurse")
+    until_offline_ready(nurse)
+    nurse.open_record(record, "triage")
+    nurse.expect_saved()
+
+    own_server.kill()
+    nurse.write("vitals.temperature", "38.4")
+    nurse.box("assessment.notes").press_sequentially("Hot.")
+    expect(nurse.chip).to_have_attribute("data-state", "waiting")
+    expect(nurse.chip).to_contain_text("5 waiting, offline since")
+
+    nurse.page.reload()
+    expect(nurse.box("vitals.temperature")).to_have_value("38.4")
+    expect(nurse.box("assessment.notes")).to_have_value("Hot.")
+    expect(nurse.chip).to_contain_text("5 waiting")
+    nurse.write("vitals.pulse", "88")
+    expect(nurse.chip).to_contain_text("6 waiting")
+
+    own_server.start()
+    nurse.expect_saved()
+    fields = own_server.record(record)
+    assert fields["fields"]["vitals"] == {"temperature": 38.4, "pulse": 88}
+    assert fields["texts"]["assessment.notes"] == "Hot."
+
+
+def test_a_patient_registered_without_the_server_is_there_when_it_is_back(
+    own_server: LiveServer, open_window: OpenWindow
+) -> None:
+    clerk = open_window(own_server, "receptionist")
+    until_offline_ready(clerk)
+    expect(clerk.page.locator("table.queue")).to_be_visible()
+    clerk.page.get_by_role("link", name="New patient").click()
+    expect(clerk.page.get_by_label("Family name")).to_be_visible()
+
+    own_server.kill()
+    clerk.page.get_by_label("Family name").fill("Muster")
+    expect(clerk.page.get_by_test_id("duplicates")).to_contain_text("Muster, Baraka")
+    clerk.page.get_by_label("Family name").fill("Offlineson")
+    expect(clerk.page.get_by_test_id("duplicates")).to_have_count(0)
+    clerk.page.get_by_label("Given name").fill("Zuri")
+    clerk.page.get_by_role("button", name="Register").click()
+    expect(clerk.page.locator(".banner h1")).to_have_text("OFFLINESON, Zuri")
+    expect(clerk.page.locator(".banner")).to_contain_text("not known to the server yet")
+    clerk.write("contact.village", "Demoville")
+    expect(clerk.chip).to_contain_text("waiting, offline since")
+    record = clerk.page.url.split("/records/")[1].split("/")[0]
+
+    own_server.start()
+    clerk.expect_saved()
+    expect(clerk.page.locator(".banner")).to_contain_text("OPD-")
+    made = own_server.record(record)
+    assert made["fields"]["demographics"]["family_name"] == "Offlineson"
+    assert made["fields"]["contact"]["village"] == "Demoville"
+
+
+def test_records_of_the_queue_open_offline_though_nobody_opened_them(
+    own_server: LiveServer, open_window: OpenWindow
+) -> None:
+    nurse = open_window(own_server, "nurse")
+    until_offline_ready(nurse)
+    nurse.page.wait_for_function(
+        "async () => (await window.fieldchart.at.workplace.store.records()).length >= 8"
+    )
+    row = own_server.request("GET", "/api/records/OPD-000004", "supervisor").json()
+    own_server.kill()
+
+    nurse.page.reload()
+    expect(nurse.page.get_by_text("The server is out of reach")).to_be_visible()
+    nurse.open_record(row["id"], "triage")
+
+    expect(nurse.page.locator(".banner h1")).to_have_text("TESTPERSON, Dalila")
+    expect(nurse.box("vitals.temperature")).to_have_value("38.2")
+
+
+def test_two_tablets_edit_one_critical_field_offline_and_somebody_decides(
+    own_server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = own_server.new_record()
+    first = open_window(own_server, "nurse")
+    second = open_window(own_server, "nurse")
+    for window in (first, second):
+        until_offline_ready(window)
+        window.open_record(record, "triage")
+        window.expect_saved()
+    own_server.kill()
+    first.write("vitals.pulse", "96")
+    expect(first.chip).to_contain_text("1 waiting")
+    second.write("vitals.pulse", "60")
+    expect(second.chip).to_contain_text("1 waiting")
+
+    own_server.start()
+    conflict = first.page.get_by_test_id("conflict")
+    expect(conflict).to_contain_text("96")
+    expect(conflict).to_contain_text("60")
+    expect(first.field("vitals.pulse")).to_contain_text("disputed")
+    expect(first.box("vitals.pulse")).to_have_value("60")  # the later one stands meanwhile
+    expect(first.chip).to_have_attribute("data-state", "conflict")
+    conflict.get_by_label("Reason").fill("Counted again")
+    conflict.get_by_role("button", name="keep 96").click()
+
+    expect(second.box("vitals.pulse")).to_have_value("96")
+    expect(first.page.get_by_test_id("conflict")).to_have_count(0)
+    expect(second.field("vitals.pulse")).not_to_contain_text("disputed")
+    first.expect_saved()
+    assert own_server.record(record)["disputed"] == []
+
+
+def test_what_one_person_left_unsent_is_delivered_in_their_name_by_the_next(
+    own_server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = own_server.new_record()
+    tablet = open_window(own_server, "clinical_officer")
+    until_offline_ready(tablet)
+    tablet.page.get_by_role("button", name=": menu").click()
+    tablet.page.get_by_role("menuitem", name="Switch user").click()
+    tablet.sign_in("nurse")
+    tablet.open_record(record, "triage")
+    tablet.expect_saved()
+    own_server.kill()
+    tablet.write("vitals.pulse", "77")
+    expect(tablet.chip).to_contain_text("1 waiting")
+
+    tablet.page.get_by_role("button", name=": menu").click()
+    tablet.page.once("dialog", lambda dialog: dialog.accept())
+    tablet.page.get_by_role("menuitem", name="Sign out").click()
+    expect(tablet.page.get_by_role("button", name="Demo nurse")).to_contain_text("unsent: 1")
+    assert (
+        tablet.page.evaluate(
+            "async () => (await window.fieldchart.people.all()).map(one => one.login?.sealKey ?? null)"
+        ).count(None)
+        == 1
+    )  # the nurse's key is gone from this tablet
+    tablet.sign_in("clinical_officer")  # without the server: the tablet knows this password
+    expect(tablet.chip).to_contain_text("nothing waiting")
+    own_server.start()
+
+    tablet.page.wait_for_function(
+        "async () => ![...(await window.fieldchart.unsent()).values()].some(count => count > 0)"
+    )
+    history = own_server.request("GET", f"/api/records/{record}/history", "supervisor").json()
+    [pulse] = [one for one in history["items"] if one["field"] == "vitals.pulse"]
+    assert (pulse["author"]["username"], pulse["new"]) == ("nurse", 77)
+    assert own_server.refusals(record) == []
+
+
+def test_a_login_that_is_revoked_while_typing_loses_nothing(
+    own_server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = own_server.new_record()
+    nurse = open_window(own_server, "nurse")
+    nurse.open_record(record, "triage")
+    nurse.expect_saved()
+    nurse.box("vitals.pulse").fill("81")
+
+    for login in own_server.request("GET", "/api/logins", "nurse").json()["items"]:
+        if not login["current"]:
+            own_server.request("DELETE", f"/api/logins/{login['id']}", "nurse")
+    expect(nurse.page.get_by_text("Your log-in has ended")).to_be_visible()
+    expect(nurse.box("vitals.pulse")).to_have_value("81")
+    nurse.box("vitals.pulse").blur()
+    expect(nurse.chip).to_have_attribute("data-state", "sign_in")
+
+    nurse.page.get_by_role("button", name="Sign in").click()
+    nurse.sign_in("nurse")
+    nurse.expect_saved()
+    assert own_server.record(record)["fields"]["vitals"]["pulse"] == 81
