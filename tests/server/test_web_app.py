@@ -31,7 +31,9 @@ def client(folder: Path) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://clinic.test")
 
 
-@pytest.mark.parametrize("path", ["/", "/index.html", "/queue", "/records/01J0/triage", "/no/such/screen"])
+@pytest.mark.parametrize(
+    "path", ["/", "/index.html", "/queue", "/records/01J0/triage", "/no/such/screen"]
+)
 async def test_every_screen_is_the_page_and_asked_for_again(bundle: Path, path: str) -> None:
     async with client(bundle) as browser:
         answer = await browser.get(path)

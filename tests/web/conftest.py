@@ -6,6 +6,7 @@ one browser.
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,13 @@ class Window:
         self.box(name).fill(value)
         self.box(name).blur()
 
+    def until(self, holds: str) -> None:
+        """Wait until an async function of the page returns true (wait_for_function does not)."""
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while not self.page.evaluate(holds):
+            assert time.monotonic() < deadline, f"not in time: {holds}"
+            self.page.wait_for_timeout(50)
+
     @property
     def chip(self) -> Any:
         return self.page.get_by_test_id("sync-chip")
@@ -104,8 +112,9 @@ class Window:
         ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """One for each module: while it runs, Playwright's own event loop stands in the way of others."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser

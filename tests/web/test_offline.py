@@ -8,7 +8,7 @@ from tests.web.conftest import OpenWindow, Window
 
 def until_offline_ready(window: Window) -> None:
     """The service worker holds the app."""
-    window.page.wait_for_function(
+    window.until(
         "async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated'"
     )
 
@@ -77,9 +77,7 @@ def test_records_of_the_queue_open_offline_though_nobody_opened_them(
 ) -> None:
     nurse = open_window(own_server, "nurse")
     until_offline_ready(nurse)
-    nurse.page.wait_for_function(
-        "async () => (await window.fieldchart.at.workplace.store.records()).length >= 8"
-    )
+    nurse.until("async () => (await window.fieldchart.at.workplace.store.records()).length >= 8")
     row = own_server.request("GET", "/api/records/OPD-000004", "supervisor").json()
     own_server.kill()
 
@@ -153,7 +151,7 @@ def test_what_one_person_left_unsent_is_delivered_in_their_name_by_the_next(
     expect(tablet.chip).to_contain_text("nothing waiting")
     own_server.start()
 
-    tablet.page.wait_for_function(
+    tablet.until(
         "async () => ![...(await window.fieldchart.unsent()).values()].some(count => count > 0)"
     )
     history = own_server.request("GET", f"/api/records/{record}/history", "supervisor").json()

@@ -84,7 +84,7 @@ def test_what_is_touched_is_large_enough(server: LiveServer, open_window: OpenWi
 
     small = window.page.evaluate(
         "() => [...document.querySelectorAll('button, input, select, textarea, .rail-link, .frame-link')]"
-        ".filter(one => one.offsetParent !== null)"
+        ".filter(one => one.offsetParent !== null && one.ariaHidden !== 'true')"
         ".map(one => [one.outerHTML.slice(0, 90), one.getBoundingClientRect()])"
         ".filter(([, box]) => box.height < 43.5 || box.width < 43.5).map(([html]) => html)"
     )

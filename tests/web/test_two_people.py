@@ -54,7 +54,7 @@ def test_who_is_here_and_who_types_is_seen_and_goes_away(
     nurse.box("vitals.pulse").blur()
     expect(officer.field("vitals.pulse")).not_to_contain_text("is typing")
     nurse.page.context.close()
-    expect(officer.page.locator(".people")).not_to_contain_text("Demo nurse")
+    expect(officer.page.locator(".banner")).to_contain_text("Only you are here")
 
 
 def test_a_narrative_is_written_by_two_windows_at_once(

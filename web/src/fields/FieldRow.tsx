@@ -96,7 +96,10 @@ function Editable({ id, form }: { id: string; form: FieldForm }): ReactNode {
           text={draft ?? standing}
           invalid={mistake !== null}
           describedBy={`${id}-unit ${id}-note`}
-          onText={setDraft}
+          onText={(text) => {
+            setDraft(text)
+            record.presence.show({ typing: form.name })
+          }}
           onChosen={(text) => {
             setDraft(text)
             commit(text)

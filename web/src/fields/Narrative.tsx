@@ -12,14 +12,15 @@ export function Narrative({ form }: { form: FieldForm }): ReactNode {
   const id = useId()
   const { record } = useOnScreen()
   const mine = useMayWrite(form)
-  const typists = usePeople().filter((one) => !one.me && one.typing === form.name)
+  const others = usePeople().filter((one) => !one.me)
+  const typists = others.filter((one) => one.typing === form.name)
   return (
     <div className="narrative" data-field={form.name}>
       <label className="field-label" htmlFor={id}>
         {form.title}
       </label>
       {mine ? (
-        <SharedText id={id} text={record.fields.text(form.name)} field={form.name} others={typists} />
+        <SharedText id={id} text={record.fields.text(form.name)} field={form.name} others={others} />
       ) : (
         <ReadText id={id} text={record.fields.text(form.name)} />
       )}

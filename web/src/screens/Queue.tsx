@@ -202,7 +202,9 @@ function Row(props: { row: BoardRow; profile: Profile | null; now: number }): Re
   const step = profile?.steps.find((one) => one.id === row.current_step)
   const minutes = minutesSince(row.waiting_since ?? row.updated_at, now)
   const level = levelOf(step, row.status === 'open' ? minutes : 0)
-  const others = (row.staff ?? []).filter((one) => one.id !== me.userId)
+  const others = (row.staff ?? []).filter(
+    (one) => one.id !== me.userId && one.role === step?.role,
+  )
   return (
     <tr>
       <td>

@@ -38,6 +38,8 @@ export interface FieldLock {
 
 /** The server's bound is ten states a second; a person needs fewer. */
 const GAP_MS = 150
+/** Who types is said again: after five seconds of silence the server takes it back. */
+const AGAIN_MS = 2_000
 
 export class Presence {
   readonly changes = new Listeners()
@@ -81,8 +83,10 @@ export class Presence {
 
   /** Say where I am: at most a few times a second, the last word always. */
   show(change: { page?: string | null; typing?: string | null; cursor?: Cursor | null }): void {
+    const names = Object.keys(change) as (keyof typeof change)[]
+    const isNews = names.some((name) => this.#wanted[name] !== change[name])
     this.#wanted = { ...this.#wanted, ...change }
-    if (this.#timer !== undefined) return
+    if (this.#timer !== undefined || (!isNews && Date.now() - this.#sentAt < AGAIN_MS)) return
     const wait = Math.max(0, this.#sentAt + GAP_MS - Date.now())
     this.#timer = setTimeout(() => {
       this.#timer = undefined

@@ -333,6 +333,8 @@ export class OpenRecord {
 
   async #keep(): Promise<void> {
     const { store } = this.#around
+    // What was never seen is not here: an empty state would be taken for an empty record offline.
+    if (this.doc.store.clients.size === 0) return
     const { savedAt, version } = this.#status
     try {
       await store.keepState(this.id, Y.encodeStateAsUpdate(this.doc))

@@ -56,9 +56,11 @@ interface Held {
   readonly record: OpenRecord
   users: number
   stop: () => void
+  /** Whether it could connect when it was opened. */
+  connecting: Promise<boolean>
 }
 
-const ROUND_MS = 10_000
+const ROUND_MS = 5_000
 const AT_ONCE = 2
 const FETCH_PATIENCE_MS = 15_000
 
@@ -157,12 +159,17 @@ export class Workplace {
       liveTabs: () => liveTabs(this.#place.tab),
       deliveries: () => this.#place.othersFor(id),
     })
-    const made: Held = { record, users: 1, stop: () => undefined }
+    const made: Held = {
+      record,
+      users: 1,
+      stop: () => undefined,
+      connecting: Promise.resolve(false),
+    }
     made.stop = record.statusChanges.add(() => {
       this.#statusChanged(id, made)
     })
     this.#held.set(id, made)
-    void this.#connect(record)
+    made.connecting = this.#connect(record).catch(() => false)
     return record
   }
 
@@ -190,12 +197,17 @@ export class Workplace {
     return id
   }
 
-  async #connect(record: OpenRecord): Promise<void> {
+  /** Whether it connects now: a record that the server does not know yet has to be told of first. */
+  async #connect(record: OpenRecord): Promise<boolean> {
+    let known = true
     try {
-      if (await this.#bear(record.id)) record.connect()
+      known = await this.#bear(record.id)
     } catch (error) {
-      if (error instanceof StorageTrouble) record.connect()
+      if (!(error instanceof StorageTrouble)) throw error
+      // Told by the store; what is in memory can still be sent.
     }
+    if (known) record.connect()
+    return known
   }
 
   /** Whether the server knows the record, after telling it of one that was made here. */
@@ -257,8 +269,8 @@ export class Workplace {
       const others = await this.#place.othersWaiting()
       const due = new Set([...unborn.map((head) => head.record), ...waiting, ...others])
       for (const [id, held] of this.#held) {
-        if (held.record.status.link.kind !== 'idle') due.delete(id)
-        else void this.#connect(held.record)
+        due.delete(id)
+        if (held.record.status.link.kind === 'idle') await this.#connect(held.record)
       }
       await inTurn([...due], (id) => this.#visit(id, (status) => status.toDeliver === 0))
     } catch (error) {
@@ -283,6 +295,7 @@ export class Workplace {
     if (this.#closed) return
     const record = this.hold(id)
     try {
+      if (!(await this.#held.get(id)?.connecting)) return
       await new Promise<void>((resolve) => {
         const patience = setTimeout(resolve, FETCH_PATIENCE_MS)
         const look = (): void => {
