@@ -1,10 +1,9 @@
 """Chromium in front of real servers: windows of people, and what they show.
 
-A window is a browser context of its own: another tablet. Two pages of one context are two windows of
-one browser.
+A window is a browser context of its own: another tablet. Two pages of one context are two windows
+of one browser.
 """
 
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -106,7 +105,7 @@ class Window:
             " 'wcag22aa', 'best-practice']})"
         )
         return [
-            f"{one['id']}: {node['html'][:160]} {re.sub(chr(10), ' ', node['failureSummary'])[:200]}"
+            f"{one['id']}: {node['html'][:160]} {' '.join(node['failureSummary'].split())[:200]}"
             for one in found["violations"]
             for node in one["nodes"]
         ]
@@ -114,7 +113,7 @@ class Window:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """One for each module: while it runs, Playwright's own event loop stands in the way of others."""
+    """One for each module: Playwright's own event loop stands in the way of asynchronous tests."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser

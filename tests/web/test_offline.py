@@ -1,4 +1,4 @@
-"""Without the server: what was written stays, is counted, survives a reload, and arrives as it was."""
+"""Without the server: what was written stays, is counted, survives a reload, and arrives."""
 
 from playwright.sync_api import expect
 
@@ -9,7 +9,8 @@ from tests.web.conftest import OpenWindow, Window
 def until_offline_ready(window: Window) -> None:
     """The service worker holds the app."""
     window.until(
-        "async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated'"
+        "async () => 'activated' ==="
+        " (await navigator.serviceWorker.getRegistration())?.active?.state"
     )
 
 
@@ -143,7 +144,8 @@ def test_what_one_person_left_unsent_is_delivered_in_their_name_by_the_next(
     expect(tablet.page.get_by_role("button", name="Demo nurse")).to_contain_text("unsent: 1")
     assert (
         tablet.page.evaluate(
-            "async () => (await window.fieldchart.people.all()).map(one => one.login?.sealKey ?? null)"
+            "async () => (await window.fieldchart.people.all())"
+            ".map(one => one.login?.sealKey ?? null)"
         ).count(None)
         == 1
     )  # the nurse's key is gone from this tablet

@@ -1,4 +1,4 @@
-"""Every screen, in both directions and colour schemes: axe-core finds nothing, nothing overflows."""
+"""Every screen, both directions and colour schemes: axe-core finds nothing, nothing overflows."""
 
 import pytest
 from playwright.sync_api import expect
@@ -83,7 +83,8 @@ def test_what_is_touched_is_large_enough(server: LiveServer, open_window: OpenWi
     show(window, "/records/{record}/triage", record)
 
     small = window.page.evaluate(
-        "() => [...document.querySelectorAll('button, input, select, textarea, .rail-link, .frame-link')]"
+        "() => [...document.querySelectorAll("
+        "'button, input, select, textarea, .rail-link, .frame-link')]"
         ".filter(one => one.offsetParent !== null && one.ariaHidden !== 'true')"
         ".map(one => [one.outerHTML.slice(0, 90), one.getBoundingClientRect()])"
         ".filter(([, box]) => box.height < 43.5 || box.width < 43.5).map(([html]) => html)"

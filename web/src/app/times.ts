@@ -22,9 +22,8 @@ export function birthDate(iso: string, language: string): string {
     year: 'numeric',
     timeZone: 'UTC',
   }).formatToParts(date)
-  return parts
-    .filter((part) => part.type !== 'literal')
-    .map((part) => part.value)
+  return (['day', 'month', 'year'] as const)
+    .map((type) => parts.find((part) => part.type === type)?.value ?? '')
     .join('-')
 }
 

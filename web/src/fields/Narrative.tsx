@@ -1,5 +1,5 @@
 /** A shared text: everybody types at once, and sees where the others are. */
-import type { FieldForm, Present } from '@fieldchart/client'
+import { type FieldForm, fieldOf, type Present } from '@fieldchart/client'
 import { type ReactNode, useEffect, useId, useLayoutEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import * as Y from 'yjs'
@@ -56,7 +56,10 @@ function ReadText({ id, text }: { id: string; text: Y.Text }): ReactNode {
   )
 }
 
-/** Yjs keeps the caret: it is remembered as a place between letters, not as a number. */
+/**
+ * The box follows the text at once, not by rendering: a key pressed between a colleague's edit and its
+ * rendering would otherwise look as if it had deleted that edit.
+ */
 function SharedText(props: {
   id: string
   text: Y.Text
@@ -66,53 +69,58 @@ function SharedText(props: {
   const { id, text, field } = props
   const { record } = useOnScreen()
   const box = useRef<HTMLTextAreaElement>(null)
-  const shown = useText(text)
-  const kept = useRef<{ start: Y.RelativePosition; end: Y.RelativePosition } | null>(null)
+  /** What the box showed when it was last compared with the text. */
+  const compared = useRef('')
+  const composing = useRef(false)
 
   const tellCursor = (): void => {
     const area = box.current
-    if (area === null) return
-    const place = (at: number): Y.RelativePosition =>
-      Y.createRelativePositionFromTypeIndex(text, Math.min(at, text.length))
-    kept.current = { start: place(area.selectionStart), end: place(area.selectionEnd) }
+    if (area === null || document.activeElement !== area) return
+    const place = (at: number): unknown =>
+      Y.relativePositionToJSON(Y.createRelativePositionFromTypeIndex(text, Math.min(at, text.length)))
     record.presence.show({
       typing: field,
-      cursor: {
-        field,
-        anchor: Y.relativePositionToJSON(kept.current.start),
-        head: Y.relativePositionToJSON(kept.current.end),
-      },
+      cursor: { anchor: place(area.selectionStart), head: place(area.selectionEnd) },
     })
   }
 
   useLayoutEffect(() => {
     const area = box.current
     if (area === null) return
-    if (area.value !== shown) {
-      area.value = shown
-      const at = (position: Y.RelativePosition | undefined): number => {
-        const found =
-          position === undefined
-            ? null
-            : Y.createAbsolutePositionFromRelativePosition(position, record.doc)
-        return found?.index ?? shown.length
+    const follow = (event?: Y.YTextEvent): void => {
+      if (composing.current) return // taken up when the composition ends
+      const now = text.toJSON()
+      if (area.value !== now) {
+        const { selectionStart, selectionEnd } = area
+        area.value = now
+        if (event !== undefined && document.activeElement === area) {
+          const { delta } = event
+          area.setSelectionRange(moved(selectionStart, delta), moved(selectionEnd, delta))
+        }
       }
-      if (document.activeElement === area && kept.current !== null) {
-        area.setSelectionRange(at(kept.current.start), at(kept.current.end))
-      }
+      compared.current = now
+      fit(area)
     }
-    area.style.blockSize = 'auto'
-    area.style.blockSize = `${area.scrollHeight + 2}px`
-  }, [shown, record])
+    follow()
+    text.observe(follow)
+    return () => {
+      text.unobserve(follow)
+    }
+  }, [text])
 
   const write = (): void => {
     const area = box.current
     if (area === null) return
-    const edit = editBetween(text.toJSON(), area.value, area.selectionEnd)
+    const edit = editBetween(compared.current, area.value, area.selectionEnd)
     if (edit === null) return
+    const now = text.toJSON()
+    const theirs = editBetween(compared.current, now, now.length) // only after a composition
+    const shift = theirs !== null && theirs.at <= edit.at ? theirs.inserted.length - theirs.removed : 0
+    const at = Math.max(0, Math.min(edit.at + shift, now.length))
     record.doc.transact(() => {
-      if (edit.removed > 0) text.delete(edit.at, edit.removed)
-      if (edit.inserted !== '') text.insert(edit.at, edit.inserted)
+      const removed = Math.min(edit.removed, now.length - at)
+      if (removed > 0) text.delete(at, removed)
+      if (edit.inserted !== '') text.insert(at, edit.inserted)
     })
     tellCursor()
   }
@@ -124,38 +132,63 @@ function SharedText(props: {
         id={id}
         dir="auto"
         rows={3}
-        defaultValue={shown}
         onInput={(event) => {
           // A composition (Arabic, Chinese, accents) is written when it is finished.
           if (!(event.nativeEvent as InputEvent).isComposing) write()
         }}
-        onCompositionEnd={write}
+        onCompositionStart={() => {
+          composing.current = true
+        }}
+        onCompositionEnd={() => {
+          composing.current = false
+          write()
+        }}
         onSelect={tellCursor}
         onFocus={tellCursor}
         onBlur={() => {
-          kept.current = null
           record.presence.show({ typing: null, cursor: null })
         }}
       />
-      <RemoteCursors text={shown} field={field} others={props.others} />
+      <RemoteCursors text={text} field={field} others={props.others} />
     </div>
   )
 }
 
+function fit(area: HTMLTextAreaElement): void {
+  area.style.blockSize = 'auto'
+  area.style.blockSize = `${String(area.scrollHeight + 2)}px`
+}
+
+/** Where a caret stands after an edit; what is inserted right at it comes behind it. */
+function moved(index: number, delta: Y.YTextEvent['delta']): number {
+  let at = 0
+  let caret = index
+  for (const { retain = 0, insert, delete: removed = 0 } of delta) {
+    at += retain
+    if (typeof insert === 'string') {
+      if (at < caret) caret += insert.length
+      at += insert.length
+    }
+    if (at < caret) caret -= Math.min(removed, caret - at)
+  }
+  return caret
+}
+
 /** The text once more, unseen, with carets where colleagues are. */
 function RemoteCursors(props: {
-  text: string
+  text: Y.Text
   field: string
   others: readonly Present[]
 }): ReactNode {
   const { record } = useOnScreen()
+  const text = useText(props.text)
   const carets = props.others
     .flatMap((one) => {
-      if (one.cursor?.field !== props.field) return []
+      if (one.cursor === null || fieldOf(one.cursor) !== props.field) return []
       try {
         const head = Y.createRelativePositionFromJSON(one.cursor.head)
         const found = Y.createAbsolutePositionFromRelativePosition(head, record.doc)
-        return found === null ? [] : [{ at: Math.min(found.index, props.text.length), one }]
+        return found === null ? [] : [{ at: Math.min(found.index, text.length), one }]
       } catch {
         return [] // another program's idea of a cursor
       }
@@ -165,7 +198,7 @@ function RemoteCursors(props: {
   return (
     <div className="cursors" aria-hidden dir="auto">
       {carets.map(({ at, one }) => {
-        const before = props.text.slice(from, at)
+        const before = text.slice(from, at)
         from = at
         return (
           <span key={one.client}>
@@ -174,7 +207,7 @@ function RemoteCursors(props: {
           </span>
         )
       })}
-      {props.text.slice(from)}
+      {text.slice(from)}
     </div>
   )
 }

@@ -202,9 +202,8 @@ function Row(props: { row: BoardRow; profile: Profile | null; now: number }): Re
   const step = profile?.steps.find((one) => one.id === row.current_step)
   const minutes = minutesSince(row.waiting_since ?? row.updated_at, now)
   const level = levelOf(step, row.status === 'open' ? minutes : 0)
-  const others = (row.staff ?? []).filter(
-    (one) => one.id !== me.userId && one.role === step?.role,
-  )
+  const here = (row.staff ?? []).filter((one) => one.role === step?.role)
+  const others = here.filter((one) => one.id !== me.userId)
   return (
     <tr>
       <td>
@@ -241,7 +240,7 @@ function Row(props: { row: BoardRow; profile: Profile | null; now: number }): Re
           {row.status === 'open' && row.step_status !== undefined && (
             <span>{t(`step.${asStep(row.step_status)}`)}</span>
           )}
-          {row.assigned.includes(me.userId) && <span className="tag">{t('queue.withYou')}</span>}
+          {here.length > others.length && <span className="tag">{t('queue.withYou')}</span>}
           {others.length > 0 && (
             <span className="tag">
               {t('queue.with', { name: others.map((one) => one.name).join(', ') })}

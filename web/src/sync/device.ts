@@ -66,6 +66,7 @@ export class Device {
    * Null when they are in. */
   async signIn(username: string, password: string): Promise<Denial | null> {
     const known = (await this.people.all()).find((one) => one.username === username)
+    if (known !== undefined && (await this.#unlocks(known, password))) return null
     let signedIn: SignedIn
     let login: Login
     try {
@@ -96,6 +97,16 @@ export class Device {
       .then((unlock) => this.people.keepUnlock(person.userId, unlock))
       .catch(() => undefined) // without it this device asks the server for the password
     return null
+  }
+
+  /** Whether it is who locked this window, and their log-in still holds: then nothing else is needed. */
+  async #unlocks(known: Person, password: string): Promise<boolean> {
+    const at = this.#at
+    if (at === null || !at.locked || at.person.userId !== known.userId) return false
+    if (known.login === null || at.workplace.overview.signInNeeded) return false
+    if ((await this.people.recognises(known, password)) !== true) return false
+    this.#becomes({ ...at, locked: false })
+    return true
   }
 
   async #signInOffline(known: Person | undefined, password: string): Promise<Denial | null> {
@@ -165,7 +176,20 @@ export class Device {
       ...(this.#options.makeSocket === undefined ? {} : { makeSocket: this.#options.makeSocket }),
     })
     this.#becomes({ person, workplace, locked: false })
+    workplace.changes.add(() => {
+      if (workplace.overview.signInNeeded) void this.#takeNewLogin(person.userId)
+    })
     workplace.start()
+  }
+
+  /** Our log-in has ended; another window of this device may have signed the same person in again. */
+  async #takeNewLogin(userId: string): Promise<void> {
+    const stored = (await this.people.all().catch(() => [])).find((one) => one.userId === userId)
+    const at = this.#at
+    if (at?.person.userId !== userId || !stored?.login) return
+    if (stored.login.token === at.person.login?.token) return
+    this.#becomes({ ...at, person: stored })
+    at.workplace.signedIn()
   }
 
   #writer(userId: string): Writer {

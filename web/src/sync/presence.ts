@@ -9,9 +9,8 @@ import type * as Y from 'yjs'
 
 import { Listeners } from './listeners'
 
+/** As y-codemirror and y-prosemirror say it: relative positions of Yjs, as JSON. */
 export interface Cursor {
-  readonly field: string
-  /** Relative positions of Yjs, as JSON. */
   readonly anchor: unknown
   readonly head: unknown
 }
@@ -158,10 +157,13 @@ function text(value: unknown): string | null {
 
 function cursorIn(state: Record<string, unknown>): Cursor | null {
   const cursor = objectAt(state, 'cursor')
-  const field = cursor === null ? null : text(cursor.field)
-  return cursor === null || field === null
-    ? null
-    : { field, anchor: cursor.anchor, head: cursor.head }
+  return cursor === null ? null : { anchor: cursor.anchor, head: cursor.head }
+}
+
+/** The narrative that a cursor is in. */
+export function fieldOf(cursor: Cursor | null): string | null {
+  const { head } = cursor ?? { head: null }
+  return typeof head === 'object' && head !== null && 'tname' in head ? text(head.tname) : null
 }
 
 function locksIn(server: Record<string, unknown>): FieldLock[] {
