@@ -154,6 +154,7 @@ def _begun(who: Principal, emergency: Emergency) -> "Callable[[LiveRoom, Batch],
         at, until = emergency.started_at, instant(emergency.until)
         facts = {**_running(live), who.user_id: until}
         live.write_facts(batch, {"emergency": facts}, who, at)
+        batch.emergency |= {who.user_id}
         batch.audit.append(
             entry_for(
                 who, "break_glass", "success", at, emergency.record_id, batch.version,

@@ -214,10 +214,17 @@ class Batch:
         self, author: Principal, action: AuditAction, outcome: AuditOutcome, at: datetime,
         version: int, detail: str,
     ) -> None:  # fmt: skip
-        if author.user_id in self.emergency:
-            detail = f"{detail} emergency".lstrip()
         entry = entry_for(author, action, outcome, at, self.record_id, version, detail)
         self.audit.append(entry)
+
+    def _marked(self, entry: AuditEntry) -> AuditEntry:
+        """The entry, marked where it is of somebody under emergency access. SPEC GLASS-3."""
+        if entry.user_id not in self.emergency or entry.action in (
+            "break_glass",
+            "break_glass_end",
+        ):
+            return entry
+        return msgspec.structs.replace(entry, detail=f"{entry.detail} emergency".lstrip())
 
     def is_empty(self) -> bool:
         """Whether there is nothing to store."""
@@ -229,7 +236,7 @@ class Batch:
             record_id=self.record_id, base_version=self.base_version, rows=tuple(self.rows),
             changes=tuple(self.changes.values()),
             refusals=(*self.refusals, *self.decided.values()), conflicts=tuple(conflicts.values()),
-            audit=tuple(self.audit), announcements=tuple(self.announcements),
+            audit=tuple(map(self._marked, self.audit)), announcements=tuple(self.announcements),
             timings=self.timings, facts=self.facts,
         )  # fmt: skip
 

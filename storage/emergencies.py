@@ -6,11 +6,11 @@ after a restart and for records that nobody has open.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
-from sqlalchemy import Connection, Executable, RowMapping, Select, func, insert, select, update
+from sqlalchemy import Connection, Executable, RowMapping, Select, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.columns import instant, micros
@@ -46,11 +46,18 @@ class Emergencies(Protocol):
         """Newest first."""
 
     async def due(self, now: datetime, limit: int) -> Sequence[Emergency]:
-        """Those without an end whose time is up, the longest overdue first."""
+        """Those without an end whose time is up, the longest overdue first.
+
+        Also those that have not begun: the clock was set back by more than SET_BACK meanwhile.
+        """
 
     async def count_since(self, user_id: str, since: datetime) -> int:
         """How many this person started at `since` or later."""
 
+
+SET_BACK = timedelta(minutes=5)
+"""An access that begins later than this from now began before the clock was set back: nobody can
+tell any more when its time is up, so it is."""
 
 _NAMES = tuple(column.name for column in emergency_access.c)[1:]
 _COLUMNS = tuple(emergency_access.c[name] for name in _NAMES)
@@ -103,7 +110,8 @@ class SqliteEmergencies:
 
     async def due(self, now: datetime, limit: int) -> Sequence[Emergency]:
         table = emergency_access
-        found = select(*_COLUMNS).where(table.c.ended_at.is_(None), table.c.until <= micros(now))
+        is_over = or_(table.c.until <= micros(now), table.c.started_at > micros(now + SET_BACK))
+        found = select(*_COLUMNS).where(table.c.ended_at.is_(None), is_over)
         return await self._all(found.order_by(table.c.until, table.c.sequence).limit(limit))
 
     async def count_since(self, user_id: str, since: datetime) -> int:
@@ -152,7 +160,11 @@ class MemoryEmergencies:
 
     async def due(self, now: datetime, limit: int) -> Sequence[Emergency]:
         self._require_open()
-        found = [e for e in self._rows.values() if e.ended_at is None and e.until <= now]
+        found = [
+            e
+            for e in self._rows.values()
+            if e.ended_at is None and (e.until <= now or e.started_at > now + SET_BACK)
+        ]
         return sorted(found, key=lambda each: each.until)[:limit]
 
     async def count_since(self, user_id: str, since: datetime) -> int:

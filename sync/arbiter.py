@@ -11,6 +11,7 @@ from sync.document import ABSENT, Absent
 from sync.effects import Conflict, ConflictValue
 from sync.fields import Place
 from sync.frame import Frame, Knowledge
+from sync.json_value import plain
 from sync.judgement import Clear, Hit, Touch
 from sync.locks import Hold
 from sync.placement import STEP
@@ -280,4 +281,4 @@ def _removed_by_author(touch: Touch) -> Touch:
 
 
 def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+    return msgspec.json.encode(plain(value)).decode()

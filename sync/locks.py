@@ -229,7 +229,8 @@ class LockTable:
         expiring: list[tuple[str, Hold]] = []
         warn = timedelta(seconds=self._terms.warn_seconds)
         for record_id in list(self._records):
-            for hold in list(self._records[record_id].values()):
+            for found in list(self._records[record_id].values()):
+                hold = self._records[record_id][found.field] = self._in_time(found, now)
                 if hold.is_over(now):
                     self._end(record_id, hold, _cause(hold))
                 elif not hold.is_warned and hold.left_until is None and now >= hold.until - warn:
@@ -240,6 +241,21 @@ class LockTable:
         return Round(ended=tuple(ended), expiring=tuple(expiring), held=len(self))
 
     # -- inside ------------------------------------------------------------------------------------
+
+    def _in_time(self, hold: Hold, now: datetime) -> Hold:
+        """The lock, with a full term at most: more is left only where the clock was set back."""
+        terms = self._terms
+        until = now + timedelta(seconds=terms.seconds)
+        grace_until = now + timedelta(seconds=terms.grace_seconds)
+        left_until = hold.left_until
+        if hold.until <= until and (left_until is None or left_until <= grace_until):
+            return hold
+        return msgspec.structs.replace(
+            hold,
+            acquired_at=min(hold.acquired_at, now),
+            until=min(hold.until, until),
+            left_until=None if left_until is None else min(left_until, grace_until),
+        )
 
     def _current(self, record_id: str, field: str, now: datetime) -> Hold | None:
         known = self.hold_of(record_id, field)

@@ -159,8 +159,10 @@ class Presence:
 
     def expire(self, now: datetime) -> list[AwarenessEntry]:
         """What everybody is to be told of those who fell silent or stopped typing. SPEC PRES-3."""
-        if self._due is None or now < self._due:
+        if self._due is None or now < self._due <= now + SILENCE:
             return []
+        if self._due > now + SILENCE:
+            self._set_back(now)
         told: list[AwarenessEntry] = []
         for client, present in list(self._clients.items()):
             if now - present.heard_at >= SILENCE:
@@ -170,6 +172,13 @@ class Presence:
                 told.append(self._tell(client, present, {**present.shown, "typing": None}))
         self._due = min((_due_at(present) for present in self._clients.values()), default=None)
         return told
+
+    def _set_back(self, now: datetime) -> None:
+        """The server's clock was set back: nobody was heard in the future."""
+        for present in self._clients.values():
+            present.heard_at = min(present.heard_at, now)
+            if present.typing_until is not None:
+                present.typing_until = min(present.typing_until, now + TYPING)
 
     # -- what everybody is told --------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from sync.books import Annotations
 from sync.document import ABSENT, Absent
 from sync.effects import Conflict, ConflictValue
 from sync.fields import Place
+from sync.json_value import plain
 from sync.registers import Register, Write
 from sync.room import Accepted, Room
 from sync.update import encode_update
@@ -94,7 +95,7 @@ def _resolved(conflict: Conflict, register: Register, write: Write, reason: str)
     standing = next(equal, len(values))
     if standing == len(values):
         own = ConflictValue(
-            value=msgspec.json.encode(write.value).decode(), author=write.author,
+            value=msgspec.json.encode(plain(write.value)).decode(), author=write.author,
             written_at=write.written_at, at=write.at, device=write.device, version=write.version,
             login_id=write.login_id,
         )  # fmt: skip
@@ -107,7 +108,17 @@ def _resolved(conflict: Conflict, register: Register, write: Write, reason: str)
 
 def _stands(register: Register, value: object | Absent) -> bool:
     standing = register.standing
-    return standing is not None and _value(standing) == value
+    return standing is not None and _is_same(_value(standing), value)
+
+
+def _is_same(one: object | Absent, other: object | Absent) -> bool:
+    """Whether both are one JSON value; to Python `True` equals 1."""
+    if isinstance(one, Absent) or isinstance(other, Absent):
+        return one is other
+    first, second = (
+        msgspec.json.encode(plain(value), order="deterministic") for value in (one, other)
+    )
+    return first == second
 
 
 def _value(write: Write) -> object | Absent:

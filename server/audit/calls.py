@@ -48,6 +48,8 @@ async def audit_unsuccessful_call(
         detail += f" rules={','.join(rules)}"
     action = endpoint.audit or _OF_METHOD[endpoint.method]
     record_id = await _record_of(house, endpoint.path, path)
+    if record_id and house.rooms.in_emergency(record_id, who.user_id):
+        detail += " emergency"
     entry = entry_for(who, action, outcome, house.clock(), record_id, detail=detail)
     await house.store.append_audit([entry])
 

@@ -220,6 +220,8 @@ async def opening(
     record_id = ""
 
     async def audit(outcome: AuditOutcome, detail: str = "") -> None:
+        if record_id and rooms.in_emergency(record_id, principal.user_id):
+            detail = f"{detail} emergency".lstrip()
         entry = entry_for(principal, "open", outcome, house.clock(), record_id, detail=detail)
         await house.store.append_audit([entry])
 

@@ -159,6 +159,31 @@ async def test_supervisors_see_who_had_access_why_and_until_when(household: Hous
 
 
 @pytest.mark.rule("GLASS-3")
+async def test_whatever_is_done_under_emergency_access_is_marked_in_the_trail(
+    household: Household,
+) -> None:
+    record_id = await household.record()
+    path = f"/api/records/{record_id}"
+    await begin(household, "nurse", record_id)
+    version = (await household.ask("nurse", "GET", path)).json()["version"]
+    edit = {"vitals.pulse": 70}
+    await household.ask("nurse", "PATCH", path, edit, if_match=f'"{version}"')
+    assert (await household.ask("nurse", "PUT", f"{path}/locks/vitals.pulse")).status_code == 200
+    assert (await household.ask("nurse", "DELETE", f"{path}/locks/vitals.pulse")).is_success
+    await household.ask("nurse", "POST", f"{path}/entries/comments", {"text": "Invented"})
+    nurse = (await household.user("nurse")).id
+    steps = f"/api/sessions/{record_id}/steps/triage"
+    await household.ask("nurse", "PUT", steps, {"status": "started"})
+
+    trail = [entry for _, entry in await household.store.audit(record_id=record_id)]
+    begun = next(n for n, entry in enumerate(trail) if entry.action == "break_glass")
+    later = [entry for entry in trail[begun + 1 :] if entry.user_id == nurse]
+    assert {"read", "update", "lock_acquired", "lock_released"} <= {e.action for e in later}
+    unmarked = [entry for entry in later if "emergency" not in entry.detail.split()]
+    assert not unmarked
+
+
+@pytest.mark.rule("GLASS-3")
 async def test_everybody_on_the_record_and_the_supervisors_are_told(household: Household) -> None:
     record_id = await household.record()
     watcher = RecordingPeer(await principal(household, "supervisor"), extension=True)
@@ -222,7 +247,7 @@ async def test_start_end_and_everything_between_stand_in_the_trail_as_an_emergen
     found = [(e.action, e.outcome, e.detail) for e in await household.entries(record_id=record_id)]
     assert found[1:] == [
         ("break_glass", "denied", "POST /api/records/{id}/break-glass 403 not-allowed"),
-        ("update", "success", ""),
+        ("update", "success", "emergency"),
         ("break_glass", "success", f"emergency={row.id}"),
         ("read", "success", "emergency"),
         ("update", "success", "role=nurse emergency"),

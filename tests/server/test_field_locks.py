@@ -175,7 +175,7 @@ async def test_a_live_edit_meets_the_lock_and_an_offline_one_becomes_a_conflict(
         assert view.fields["vitals"] == {"pulse": 72}
         assert view.disputed == ["vitals.pulse"]
         (conflict,) = await store.records.conflicts(record_id)
-        assert [value.value for value in conflict.values] == ["72.0", "98.0"]
+        assert [value.value for value in conflict.values] == ["72", "98"]
 
 
 @pytest.mark.rule("LOCK-7")

@@ -70,3 +70,11 @@ async def test_a_closed_store_says_so(store):
 
     with pytest.raises(StoreUnavailable):
         await store.emergencies.due(NOW, 1)
+
+
+async def test_an_access_that_began_in_what_is_now_the_future_is_due(store):
+    await created(store)
+    await store.emergencies.start(emergency("e1", at=NOW + timedelta(days=2)))
+    await store.emergencies.start(emergency("e2", at=NOW + timedelta(minutes=4)))
+
+    assert [e.id for e in await store.emergencies.due(NOW, 9)] == ["e1"]

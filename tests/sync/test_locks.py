@@ -355,3 +355,30 @@ class LockMachine(RuleBasedStateMachine):
 
 TestLockMachine = pytest.mark.rule("LOCK-1")(LockMachine.TestCase)
 TestLockMachine.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+
+
+@pytest.mark.rule("LOCK-2")
+@pytest.mark.parametrize("days", [2, 0.1])
+def test_a_lock_lasts_no_longer_when_the_clock_is_set_back(days: float) -> None:
+    locks = table()
+    ahead = days * 86_400
+    first = hold(locks, seconds=ahead)
+
+    assert not locks.expire(at(0)).ended
+    (kept,) = locks.holds("R").values()
+    assert (kept.acquired_at, kept.until, kept.fence) == (at(0), at(300), first.fence)
+    (ended,) = locks.expire(at(300)).ended
+
+    assert ended.cause == "expired"
+
+
+@pytest.mark.rule("LOCK-3")
+def test_the_grace_of_a_lost_connection_lasts_no_longer_when_the_clock_is_set_back() -> None:
+    locks = table()
+    hold(locks, seconds=172_800, connection="socket")
+    locks.left("R", "socket", NURSE.login_id, at(172_800), is_last=True)
+
+    assert not locks.expire(at(0)).ended
+    (ended,) = locks.expire(at(10)).ended
+
+    assert ended.cause == "disconnected"

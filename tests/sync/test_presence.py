@@ -377,3 +377,18 @@ def test_another_window_that_still_relays_somebody_who_left_does_not_speak_for_t
 
     assert not outcome.told
     assert not outcome.dropped
+
+
+@pytest.mark.rule("PRES-3")
+@pytest.mark.rule("PRES-4")
+def test_who_fell_silent_before_the_clock_was_set_back_is_gone_in_time() -> None:
+    presence = empty()
+    ahead = 172_800
+    told(presence, NURSE, entry(5001, typing="vitals.pulse"), seconds=ahead)
+
+    presence.expire(at(0))
+    typing = presence.expire(at(5))
+    gone = presence.expire(at(30))
+
+    assert [(one.client, (one.state or {}).get("typing", "?")) for one in typing] == [(5001, None)]
+    assert [(one.client, one.state) for one in gone] == [(5001, None)]

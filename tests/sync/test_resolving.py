@@ -156,6 +156,17 @@ def test_in_a_closed_record_only_what_stands_is_confirmed_and_by_power_only(stat
     assert judge_resolution(room, place, 80, NURSE).rule is Rule.COMPLETED
 
 
+@pytest.mark.rule("RES-3")
+def test_in_a_closed_record_true_does_not_confirm_a_1() -> None:
+    dispute = Dispute(key="pain", values=(3, 1))
+    place = disputed_place(dispute.clinic.room, dispute.conflict.id)
+    assert place is not None
+    dispute.clinic.room.state = RecordState(status="completed")
+
+    assert judge_resolution(dispute.clinic.room, place, 1.0, SUPERVISOR).allowed
+    assert not judge_resolution(dispute.clinic.room, place, True, SUPERVISOR).allowed
+
+
 @pytest.mark.rule("RES-4")
 @pytest.mark.parametrize("seconds", [0.5, 1000])
 def test_write_by_somebody_who_had_not_seen_the_decision_is_a_new_conflict(
