@@ -49,6 +49,7 @@ def test_a_patient_registered_without_the_server_is_there_when_it_is_back(
     clerk = open_window(own_server, "receptionist")
     until_offline_ready(clerk)
     expect(clerk.page.locator("table.queue")).to_be_visible()
+    clerk.until("async () => (await window.fieldchart.at.workplace.store.heads()).length >= 8")
     clerk.page.get_by_role("link", name="New patient").click()
     expect(clerk.page.get_by_label("Family name")).to_be_visible()
 

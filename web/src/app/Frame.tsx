@@ -132,7 +132,7 @@ function UserMenu(): ReactNode {
       onOpen={() => void readOthers().catch(() => undefined)}
     >
       <Menu.Target>
-        <button type="button" className="chip" aria-label={`${initialsOf(me.name)} ${t('user.menu', { name: me.name })}`}>
+        <button type="button" className="chip chip-person" aria-label={`${initialsOf(me.name)} ${t('user.menu', { name: me.name })}`}>
           <span className="face" aria-hidden>
             {initialsOf(me.name)}
           </span>

@@ -59,7 +59,10 @@ function Board(props: {
   const search = useRef<HTMLInputElement>(null)
   const step = chosen ?? mine?.id ?? ALL
   const { rows, fresh, error } = useBoard(props.name, text)
-  const shown = rows.filter((row) => step === ALL || row.current_step === step)
+  const shown = useMemo(
+    () => rows.filter((row) => step === ALL || row.current_step === step).sort(byTurn),
+    [rows, step],
+  )
   const counts = useMemo(() => countsOf(rows), [rows])
   const [, go] = useLocation()
   const next = shown.find((row) => row.status === 'open')
@@ -282,6 +285,14 @@ function optionTitle(profile: Profile | null, value: string): string {
     }
   }
   return value
+}
+
+/** The most urgent first, then who waits longest: the server's order of one queue, over all of them. */
+function byTurn(one: BoardRow, other: BoardRow): number {
+  const urgency = (one.urgency ?? Infinity) - (other.urgency ?? Infinity)
+  if (urgency !== 0 && !Number.isNaN(urgency)) return urgency
+  const since = (row: BoardRow): string => row.waiting_since ?? row.updated_at
+  return since(one) < since(other) ? -1 : 1
 }
 
 function countsOf(rows: readonly BoardRow[]): ReadonlyMap<string, number> {

@@ -46,6 +46,8 @@ export interface BoardRow {
   readonly step_status?: string
   readonly waiting_since?: string | null
   readonly priority?: string | null
+  /** 0 is the most urgent. */
+  readonly urgency?: number
   readonly staff?: readonly PersonRef[]
 }
 

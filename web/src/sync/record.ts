@@ -409,6 +409,8 @@ export class OpenRecord {
       case 'sync_step2':
         Y.applyUpdate(this.doc, message.update, REMOTE)
         this.#settle(this.#returned.splice(0))
+        // At once the first time: a window that is closed now has the record offline.
+        if (!this.#status.synced) void this.#keep()
         this.#refresh({ synced: true, disputed: this.#disputed() })
         break
       case 'update':
