@@ -82,6 +82,13 @@ class Profile:
         """The step of that id."""
         return next((step for step in self.steps if step.id == id), None)
 
+    def role_shown(self, roles: frozenset[str]) -> str:
+        """The role in which somebody with these is shown to others: the first the profile has.
+
+        Whoever is an administrator, too, or works with another profile, is here what they are here.
+        """
+        return next((id for id in self.roles if id in roles), "")
+
     def open_entries(self, condition: OpenEntries, fields: Fields) -> list[str]:
         """The entries of the condition that nothing replaces and no closing entry refers to."""
         entries = fields.get(condition.section, {})

@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from permissions.model import Principal
+from permissions.profile import Profile
 from server.executor import Batch
+from sync.announcing import Person, person_of
 
 if TYPE_CHECKING:
     from server.live_room import LiveRoom
@@ -41,21 +43,22 @@ class Attendance:
         self._told = now
         return came, went
 
-    def people(self) -> list[dict[str, str]]:
+    def people(self, profile: Profile) -> list[Person]:
         """Those who were last told to be there, as the contract shows people."""
-        return [_person(who) for who in list(self._told.values())[:MAX_SHOWN]]
+        return [person_of(who, profile) for who in list(self._told.values())[:MAX_SHOWN]]
 
 
 async def tell_attendance(live: "LiveRoom", batch: Batch, at: datetime) -> None:
     """In the room's turn: one notice for each person who came or went, and, where the profile has
     events of presence, an announcement of each, stored before anybody is told."""
     came, went = live.attendance.take(live.present())
-    users = live.attendance.people()
+    profile = live.room.profile
+    users = live.attendance.people(profile)
     for action, people in (("joined", came), ("left", went)):
         for who in people:
             told = {
-                "session_id": live.record_id, "action": action, "user": _person(who),
-                "active_users": users,
+                "session_id": live.record_id, "action": action,
+                "user": person_of(who, profile), "active_users": users,
             }  # fmt: skip
             batch.notice(EVENT, **told)
             _announce(live, batch, told, at)
@@ -69,8 +72,3 @@ def _announce(live: "LiveRoom", batch: Batch, payload: Mapping[str, object], at:
                 event.name, at, roles=event.notify, session=event.audience == "session",
                 users=live.room.state.assigned if assigned else (), payload=payload,
             )  # fmt: skip
-
-
-def _person(who: Principal) -> dict[str, str]:
-    role = min(who.roles, default="")
-    return {"id": who.user_id, "username": who.username, "name": who.name, "role": role}

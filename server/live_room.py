@@ -111,6 +111,7 @@ class LiveRoom:
             room.document.server_client,
             room.profile.fields.__contains__,
             room.profile.roots.__contains__,
+            room.profile.role_shown,
             max_bytes=settings.max_awareness_bytes,
         )
         self.attendance = Attendance()

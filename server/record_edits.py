@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 
+import msgspec
 from ulid import ULID
 
 from permissions.fields import Power
@@ -93,14 +94,22 @@ def add_entry(
 def new_record_rows(
     room: Room, batch: Batch, author: Principal, wanted: NewRecord, number: str, at: datetime
 ) -> None:
-    """The first rows of a record: the server's facts, then the fields it is created with."""
+    """The first rows of a record: the server's facts, then the fields it is created with.
+
+    Where the profile asks for an assignment, who makes the record is responsible for its first
+    step; else they could not write what they make it with, nor could anybody but a supervisor.
+    """
+    flow = begin(room.profile, at)
+    first = room.profile.steps[0].role
+    if room.profile.assignment_required and first is not None and first in author.roles:
+        flow = msgspec.structs.replace(flow, assigned={first: author.user_id})
     accepted = room.write_facts(
         {
             "number": number,
             "profile": room.profile.name,
             "patient_id": wanted.patient_id or str(ULID.from_datetime(at)),
             "disputed": [],
-            **flow_facts(begin(room.profile, at)),
+            **flow_facts(flow),
         },
         author,
         at,

@@ -15,7 +15,7 @@ from permissions.fields import Event
 from permissions.model import Principal
 from permissions.profile import Profile
 
-__all__ = ["Facts", "Herald", "Plan", "Tell", "facts_from", "person_of"]
+__all__ = ["Facts", "Herald", "Person", "Plan", "Tell", "facts_from", "person_of"]
 
 Person = Mapping[str, str]
 """`{id, username, name, role}` (contract, section 4)."""
@@ -96,11 +96,10 @@ def _text(value: object) -> str:
 
 
 def person_of(principal: Principal, profile: Profile) -> Person:
-    """The person as events name them, in the first of the profile's roles that they have."""
-    role = next((id for id in profile.roles if id in principal.roles), "")
+    """The person as events name them, in their role in the profile."""
     return {
         "id": principal.user_id, "username": principal.username, "name": principal.name,
-        "role": role,
+        "role": profile.role_shown(principal.roles),
     }  # fmt: skip
 
 

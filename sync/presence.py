@@ -80,6 +80,7 @@ class Presence:
     """The awareness of one room. peer: a connection's id.
 
     is_field, is_root: whether the profile has a field, or a root of the document, of that name.
+    role_of: in which of their roles somebody is shown.
     """
 
     def __init__(
@@ -87,12 +88,14 @@ class Presence:
         server_client: int,
         is_field: Callable[[str], bool],
         is_root: Callable[[str], bool],
+        role_of: Callable[[frozenset[str]], str],
         *,
         max_bytes: int = 4096,
     ) -> None:
         self._server_client = server_client
         self._is_field = is_field
         self._is_root = is_root
+        self._role_of = role_of
         self._max_bytes = max_bytes
         self._clients: dict[int, _Present] = {}
         self._gone: OrderedDict[int, int] = OrderedDict()
@@ -302,7 +305,7 @@ class Presence:
         active_at = max(present.active_at, self._acted.get(present.peer, present.active_at))
         present.shown = {
             **parts,
-            "user": {"id": who.user_id, "name": who.name, "role": min(who.roles, default="")},
+            "user": {"id": who.user_id, "name": who.name, "role": self._role_of(who.roles)},
             "last_activity": instant(active_at),
             "device": who.device[:100],
         }

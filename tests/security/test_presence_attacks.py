@@ -26,7 +26,7 @@ def entry(client: int, clock: int = 1, *, gone: bool = False) -> AwarenessEntry:
 
 
 def an_empty_room() -> Presence:
-    return Presence(1, lambda name: True, lambda name: True)
+    return Presence(1, lambda name: True, lambda name: True, min)
 
 
 def announce(
@@ -208,7 +208,7 @@ async def test_relaying_what_everybody_was_told_is_no_offence_however_often(benc
     ],
 )
 def test_no_content_travels_in_awareness(state: dict[str, object]) -> None:
-    presence = Presence(1, {"vitals.pulse"}.__contains__, {"assessment.notes"}.__contains__)
+    presence = Presence(1, {"vitals.pulse"}.__contains__, {"assessment.notes"}.__contains__, min)
     text = msgspec.json.encode(state).decode()
 
     (told,) = announce(presence, "p", NURSE, {}, AwarenessEntry(7000, 1, text))

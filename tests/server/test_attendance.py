@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from server.live_room import LiveRoom
@@ -146,3 +147,23 @@ async def test_typing_in_a_field_that_the_profile_lacks_is_not_shown() -> None:
             (state,) = [one.state for one in room.presence.everybody() if one.client == 7001]
             assert state is not None
             assert "typing" not in state
+
+
+async def test_somebody_with_roles_of_several_profiles_comes_in_their_role_here() -> None:
+    clock = SteppedClock()
+    async with (
+        hosting(HeldStore(), PROFILES / "eye_screening.toml", clock=clock) as (host, record_id),
+        host.opened(record_id) as room,
+    ):
+        roles = frozenset({"admin", "clinical_officer", "doctor"})
+        several = msgspec.structs.replace(person("doctor", "several"), roles=roles)
+        peer = RecordingPeer(several, extension=True)
+        await peer.sync(room)
+        await settled()
+        await host.expiry.round(clock())
+        await settled()
+        told = [m.body for m in peer.messages() if isinstance(m, Notice)]
+
+    (joined,) = [one for one in told if one["event"] == "session_user_joined"]
+    assert joined["user"]["role"] == "doctor"
+    assert [one["role"] for one in joined["active_users"]] == ["doctor"]

@@ -20,8 +20,13 @@ NURSE, DOCTOR = person("N", "nurse"), person("D", "clinical_officer")
 FIELDS, ROOTS = {"vitals.pulse", "vitals.spo2"}, {"assessment.notes"}
 
 
+def role_of(roles: frozenset[str]) -> str:
+    """The role that this record's profile has, not one that the person has elsewhere."""
+    return next((role for role in ("clinical_officer", "nurse") if role in roles), "")
+
+
 def empty() -> Presence:
-    return Presence(1, FIELDS.__contains__, ROOTS.__contains__)
+    return Presence(1, FIELDS.__contains__, ROOTS.__contains__, role_of)
 
 
 def entry(client: int, clock: int = 1, **state: object) -> AwarenessEntry:
@@ -43,6 +48,13 @@ def told(
 def shown(presence: Presence, client: int) -> dict[str, Any] | None:
     """What somebody who joins now is told of a client."""
     return next((one.state for one in presence.everybody() if one.client == client), None)
+
+
+@pytest.mark.rule("IDENT-3")
+def test_who_has_roles_of_several_profiles_is_shown_in_the_one_that_counts_here() -> None:
+    stamped = told(empty(), person("B", "admin", "doctor", "nurse"), entry(5001))
+
+    assert stamped[5001]["user"]["role"] == "nurse"
 
 
 @pytest.mark.rule("IDENT-3")
