@@ -448,10 +448,12 @@ export class OpenRecord {
   /** The server asks what it lacks: first the backlog, update by update, then the difference. */
   async #answer(stateVector: Uint8Array): Promise<void> {
     if (this.#greeted) {
-      this.#sendDifference(stateVector)
+      this.#sendDifference(this.#difference(stateVector))
       return
     }
-    this.#asked = stateVector
+    // The difference as it is at the question: what comes in while others' edits are collected would be
+    // in it as deletions that this device never made.
+    this.#asked = this.#difference(stateVector)
     await this.#collect()
     this.#greeted = this.#connection.link.kind === 'open'
     this.#pump()
@@ -526,8 +528,11 @@ export class OpenRecord {
     this.#sent.push(pending)
   }
 
-  #sendDifference(stateVector: Uint8Array): void {
-    const update = Y.encodeStateAsUpdate(this.doc, stateVector)
+  #difference(stateVector: Uint8Array): Uint8Array {
+    return Y.encodeStateAsUpdate(this.doc, stateVector)
+  }
+
+  #sendDifference(update: Uint8Array): void {
     if (this.#connection.send({ kind: 'sync_step2', update })) this.#sent.push(null)
   }
 

@@ -90,9 +90,12 @@ export class FakeServer {
         this.#journal = message.entries
         break
       case 'sync_step1':
-        socket.say({
-          kind: 'sync_step2',
-          update: Y.encodeStateAsUpdate(this.doc, message.stateVector),
+        // Never before the question of `accept`: a server asks before any data.
+        queueMicrotask(() => {
+          socket.say({
+            kind: 'sync_step2',
+            update: Y.encodeStateAsUpdate(this.doc, message.stateVector),
+          })
         })
         break
       case 'sync_step2':

@@ -18,6 +18,21 @@ async function atBedside(...given: Parameters<typeof bedside>): ReturnType<typeo
   return made
 }
 
+describe('what the server lacks', () => {
+  test('is told as it was at the question: deletions that come in meanwhile are not ours', async () => {
+    const server = new FakeServer()
+    const vitals = server.doc.getMap('vitals')
+    for (const systolic of [100, 110, 120]) vitals.set('systolic', systolic)
+    const { record } = await atBedside(server, someone())
+
+    await connected(server, record)
+
+    const answer = server.last.sent.find((message) => message.kind === 'sync_step2')
+    expect(record.fields.value('vitals.systolic')).toBe(120)
+    expect(answer?.kind === 'sync_step2' && Y.decodeUpdate(answer.update).ds.clients.size).toBe(0)
+  })
+})
+
 describe('a local edit', () => {
   test('is on this device first, sent next, and saved only when message 100 covers it', async () => {
     const server = new FakeServer()
