@@ -119,6 +119,7 @@ def matches(wanted: RecordFilter, head: RecordHead) -> bool:
         and (wanted.step is None or facts.current_step == wanted.step)
         and (wanted.status is None or facts.status == wanted.status)
         and (wanted.assigned is None or wanted.assigned in facts.assigned)
+        and (wanted.patient is None or facts.patient_id == wanted.patient)
         and (wanted.text is None or folded(wanted.text) in search_text(facts))
         and (wanted.after is None or head.id < wanted.after)
         and (wanted.after_queued is None or queue_place(head) > wanted.after_queued)
@@ -132,6 +133,7 @@ async def read_board(connection: AsyncConnection, wanted: RecordFilter) -> Seque
         (records.c.profile, wanted.profile),
         (records.c.current_step, wanted.step),
         (records.c.status, wanted.status),
+        (records.c.patient_id, wanted.patient),
     ):
         if value is not None:
             query = query.where(column == value)

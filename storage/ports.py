@@ -76,6 +76,7 @@ class RecordFilter(msgspec.Struct, frozen=True, kw_only=True):
     step: str | None = None
     status: str | None = None
     assigned: str | None = None
+    patient: str | None = None
     text: str | None = None
     after: str | None = None
     """The last id of the page before (newest first by id)."""

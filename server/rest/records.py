@@ -55,12 +55,13 @@ class RecordRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class BoardQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Filters of the queue board. q: part of a name, number or village."""
+    """Filters of the queue board. patient: whose visits. q: part of a name, number or village."""
 
     profile: _Name | None = None
     step: _Name | None = None
     status: Literal["open", "completed", "cancelled"] | None = None
     assigned: Literal["me"] | None = None
+    patient: _PatientId | None = None
     q: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=PAGE_LIMIT)] = 50
     cursor: Cursor | None = None
@@ -121,6 +122,7 @@ async def list_records(call: Call[None, BoardQuery]) -> Answer:
                 step=query.step,
                 status=query.status,
                 assigned=call.principal.user_id if query.assigned else None,
+                patient=query.patient,
                 text=query.q or None,
                 after=after,
                 queued=queued,

@@ -301,6 +301,8 @@ async def test_listing_pages_newest_first(store):
         (RecordFilter(assigned="u1"), ["R2", "R1"]),
         (RecordFilter(assigned="u"), []),
         (RecordFilter(assigned="u1", profile="other"), ["R2"]),
+        (RecordFilter(patient="P1"), ["R3"]),
+        (RecordFilter(patient="P"), []),
         (RecordFilter(text="ÉCOLE"), ["R1"]),
         (RecordFilter(text="école"), ["R1"]),
         (RecordFilter(text="strasse"), ["R2"]),
@@ -319,7 +321,9 @@ async def test_listing_filters(store, wanted, found):
     await created(
         store,
         "R3",
-        facts=facts(status="completed", current_step="vitals", search_text="100% 000"),
+        facts=facts(
+            status="completed", current_step="vitals", search_text="100% 000", patient_id="P1"
+        ),
     )
 
     assert [head.id for head in await store.records.list(wanted)] == found

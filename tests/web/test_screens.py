@@ -14,6 +14,8 @@ SCREENS = {
     "/records/{record}/triage": ".banner h1",
     "/records/{record}/registration": ".banner h1",
     "/records/{record}/all": ".hand-off",
+    "/records/{record}/history": "[data-testid=side-by-side]",
+    "/records/{record}/trends": ".trend >> nth=0",
 }
 """Address → what shows that it is there. A new screen is a line here."""
 

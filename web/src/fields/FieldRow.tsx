@@ -7,6 +7,7 @@ import { useTranslation } from 'react-i18next'
 import { useListened } from '../app/context'
 import { initialsOf } from '../app/times'
 import { useField, useMayWrite, useOnScreen, usePeople } from '../screens/record/context'
+import { HistoryButton } from '../screens/record/history/HistoryButton'
 import { EditorOf } from './editors'
 import { Flag } from './Flag'
 import { editable, shown } from './shown'
@@ -36,6 +37,7 @@ export function FieldRow({ form }: { form: FieldForm }): ReactNode {
           </span>
         )}
         <Typing name={form.name} />
+        <HistoryButton name={form.name} title={form.title} />
       </span>
     </div>
   )

@@ -8,6 +8,7 @@ import { useNow } from '../../app/context'
 import { asStep } from '../../app/steps'
 import { minutesSince } from '../../app/times'
 import { type StepFacts, useField, useOnScreen, useSteps } from './context'
+import { PageLinks } from './pages'
 
 /** The page that shows the whole record. */
 export const ALL = 'all'
@@ -77,6 +78,7 @@ export function Rail({ page }: { page: string }): ReactNode {
       <ul>
         {profile.steps.map((step) => item(step.id, step.title, steps?.[step.id] ?? null, step.id === current))}
         {item(ALL, t('record.everything'), null, false)}
+        <PageLinks page={page} />
       </ul>
     </nav>
   )

@@ -1,5 +1,6 @@
 /** One record: banner, steps, forms from the profile, hand-off. */
 import './record.css'
+import './pages.css'
 
 import { type OpenRecord, type Profile, Unreachable } from '@fieldchart/client'
 import { Text } from '@mantine/core'
@@ -11,6 +12,7 @@ import { Banner } from './Banner'
 import { RecordBars } from './Bars'
 import { RecordOnScreen } from './context'
 import { HandOff } from './HandOff'
+import { ExtraPage, FieldHistoryDrawer, pageNamed } from './pages'
 import { ALL, pageFor, Rail, sectionsOf } from './Rail'
 import { SectionCard } from './SectionCard'
 
@@ -71,7 +73,8 @@ function Chart(props: { record: OpenRecord; profile: Profile; page: string | nul
   const { t } = useTranslation()
   const { record, profile } = props
   const me = useMe()
-  const page = pageFor(profile, me.roles, props.page)
+  const extra = pageNamed(props.page)
+  const page = extra?.name ?? pageFor(profile, me.roles, props.page)
   const step = profile.steps.find((one) => one.id === page)
   useEffect(() => {
     record.presence.show({ page })
@@ -88,13 +91,20 @@ function Chart(props: { record: OpenRecord; profile: Profile; page: string | nul
         <div className="record-body">
           <Rail page={page} />
           <div className="sections">
-            <h2 className="page-title">{page === ALL ? t('record.everything') : step?.title}</h2>
-            {sectionsOf(profile, page).map((section) => (
-              <SectionCard key={section.name} section={section} />
-            ))}
+            {extra === null ? (
+              <>
+                <h2 className="page-title">{page === ALL ? t('record.everything') : step?.title}</h2>
+                {sectionsOf(profile, page).map((section) => (
+                  <SectionCard key={section.name} section={section} />
+                ))}
+              </>
+            ) : (
+              <ExtraPage page={extra} />
+            )}
           </div>
         </div>
         <HandOff />
+        <FieldHistoryDrawer />
       </div>
     </RecordOnScreen>
   )

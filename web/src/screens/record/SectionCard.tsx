@@ -1,5 +1,5 @@
 /** One section of the profile: its fields, entries and narratives, in the order of the examination. */
-import type { SectionForm } from '@fieldchart/client'
+import type { FieldForm, SectionForm } from '@fieldchart/client'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 
@@ -7,6 +7,7 @@ import { EntryList } from '../../fields/EntryList'
 import { FieldRow } from '../../fields/FieldRow'
 import { Narrative } from '../../fields/Narrative'
 import { useOnScreen } from './context'
+import { HistoryButton } from './history/HistoryButton'
 
 export function SectionCard({ section }: { section: SectionForm }): ReactNode {
   const { t } = useTranslation()
@@ -27,13 +28,31 @@ export function SectionCard({ section }: { section: SectionForm }): ReactNode {
       {section.fields.map((field) => {
         switch (field.kind) {
           case 'entry':
-            return <EntryList key={field.name} form={field} />
+            return (
+              <WithHistory key={field.name} form={field}>
+                <EntryList form={field} />
+              </WithHistory>
+            )
           case 'narrative':
-            return <Narrative key={field.name} form={field} />
+            return (
+              <WithHistory key={field.name} form={field}>
+                <Narrative form={field} />
+              </WithHistory>
+            )
           case 'value':
             return <FieldRow key={field.name} form={field} />
         }
       })}
     </section>
+  )
+}
+
+/** Lists and texts are as wide as the page: the way to their history stands in their corner. */
+function WithHistory({ form, children }: { form: FieldForm; children: ReactNode }): ReactNode {
+  return (
+    <div className="with-history">
+      {children}
+      <HistoryButton name={form.name} title={form.title} />
+    </div>
   )
 }
