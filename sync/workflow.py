@@ -326,7 +326,9 @@ def _unmet(profile: Profile, seen: Seen, step: Step, open_entries: int) -> Itera
         reason = f"{profile.requirement_title(requirement)} must be filled in."
         yield Unmet(requirement.any_of[0], reason)
     for name in seen.disputed:
-        yield Unmet(name, "The field is disputed: somebody entitled decides between its values.")
+        field = profile.fields.get(name)
+        title = name if field is None else field.title
+        yield Unmet(name, f"{title} is disputed: somebody entitled decides between its values.")
     if open_entries:
         yield Unmet(_subject(step), _still_open(profile, step, seen))
 
