@@ -13,6 +13,7 @@ import msgspec
 from ulid import ULID
 
 from permissions.model import Principal
+from server.audit.digests import digest_of
 from server.audit.entries import entry_for
 from server.metrics import Metrics
 from server.sockets.connection import Peer
@@ -151,6 +152,9 @@ class Batch:
         if proposal.refusals:
             self.refusals.extend(proposal.refusals)
             detail = f"fields={len(proposal.refusals)}"
+            if proposal.accepted is not None:
+                digest = digest_of(proposal.accepted.row.hash, proposal.refusals)
+                detail += f" digest={digest}"
             self._note(author, "refuse", "denied", at, version, detail)
         if proposal.conflicts:
             self.conflicts.extend(proposal.conflicts)
@@ -173,7 +177,8 @@ class Batch:
         self._add_row(accepted, None, True, resolver, at)
         self.fields.add(conflict.field)
         self.conflicts.append(conflict)
-        version, detail = accepted.row.version, f"conflict={conflict.id}"
+        version, digest = accepted.row.version, digest_of(accepted.row.hash, [conflict])
+        detail = f"conflict={conflict.id} digest={digest}"
         self.audit.append(
             entry_for(resolver, "resolve", "success", at, self.record_id, version, detail)
         )
@@ -191,7 +196,8 @@ class Batch:
         """Take in that somebody has applied or dismissed a refusal; its author is told."""
         self.decided[refusal.id] = refusal
         action: AuditAction = "apply" if refusal.status == "applied" else "dismiss"
-        detail = f"refusal={refusal.id} for={refusal.author}"
+        digest = digest_of(refusal.original, [refusal])
+        detail = f"refusal={refusal.id} for={refusal.author} digest={digest}"
         self.audit.append(
             entry_for(who, action, "success", at, self.record_id, self.version, detail)
         )

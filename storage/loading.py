@@ -8,6 +8,7 @@ import contextlib
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,11 +18,13 @@ from storage.columns import micros
 from storage.errors import RecordNotFound, StoreCorrupt
 from storage.heads import HEAD_COLUMNS, head_of
 from storage.ports import RecordHead, SoundRecord, StoredRecord
+from storage.refusals import read_all_conflicts, read_all_refusals
 from storage.snapshots import digest, read_newest
 from storage.update_log import Break, first_break, read_rows, require_whole
-from sync.effects import EMPTY_HASH, Change, Snapshot, UpdateRow
+from sync.effects import EMPTY_HASH, Change, Conflict, Refusal, Snapshot, UpdateRow
 
 __all__ = [
+    "Judged",
     "WholeRecord",
     "load",
     "load_past",
@@ -29,6 +32,7 @@ __all__ = [
     "load_whole",
     "read_log",
     "unaudited_end",
+    "unlogged_entry",
     "verify_audit",
     "verify_log",
     "version_at",
@@ -49,6 +53,18 @@ _ROW_HASH = "SELECT hash FROM updates WHERE record_id = ? AND version = ?"
 _AUDIT = f"SELECT {', '.join(audit_trail.COLUMNS)} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?"
 _NEWEST_ROW = "SELECT record_id, version FROM updates ORDER BY sequence DESC LIMIT 1"
 _ENTRY_OF = "SELECT 1 FROM audit WHERE record_id = ? AND record_id <> '' AND version = ?"
+_JUDGED = (
+    "SELECT action, version, detail FROM audit WHERE record_id = ? AND record_id <> '' "
+    "AND version > 0 AND ((action = 'refuse' AND outcome = 'denied') "
+    "OR (action IN ('resolve', 'apply', 'dismiss') AND outcome = 'success')) ORDER BY seq"
+)
+_UNLOGGED = (
+    "SELECT audit.seq, audit.record_id, audit.version FROM audit "
+    "LEFT JOIN records ON records.id = audit.record_id "
+    "WHERE audit.action IN ('create', 'update') AND audit.outcome = 'success' "
+    "AND audit.record_id <> '' AND (records.id IS NULL OR records.version < audit.version) "
+    "AND audit.record_id NOT IN (SELECT record_id FROM pruned) ORDER BY audit.seq LIMIT 1"
+)
 _AUDIT_START = "SELECT min(seq) FROM audit"
 
 
@@ -137,8 +153,16 @@ def version_at(connection: sqlite3.Connection, record_id: str, at: datetime) -> 
     return version
 
 
+class Judged(NamedTuple):
+    """What the trail says of refusals that were raised, or of something that was decided."""
+
+    action: str
+    version: int
+    detail: str
+
+
 class WholeRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A record's whole log and history as they stand on disk, nothing of it checked.
+    """A record's log, history, refusals and conflicts as they stand on disk, nothing checked.
 
     history_due: nobody has derived the changes yet.
     """
@@ -147,6 +171,9 @@ class WholeRecord(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[UpdateRow]
     changes: list[Change]
     history_due: bool
+    refusals: list[Refusal]
+    conflicts: list[Conflict]
+    judged: list[Judged]
 
 
 def load_whole(connection: sqlite3.Connection, record_id: str) -> WholeRecord:
@@ -156,6 +183,9 @@ def load_whole(connection: sqlite3.Connection, record_id: str) -> WholeRecord:
         rows=read_rows(connection, record_id, 0),
         changes=read_all_changes(connection, record_id),
         history_due=is_due(connection, record_id),
+        refusals=read_all_refusals(connection, record_id),
+        conflicts=read_all_conflicts(connection, record_id),
+        judged=[Judged(*found) for found in connection.execute(_JUDGED, (record_id,))],
     )
 
 
@@ -212,6 +242,16 @@ def unaudited_end(connection: sqlite3.Connection) -> Break | None:
     (seq,) = connection.execute("SELECT max(seq) FROM audit").fetchone()
     reason = f"the end is cut off: version {newest[1]} of record {newest[0]} has no entry"
     return Break(position=(seq or 0) + 1, reason=reason)
+
+
+def unlogged_entry(connection: sqlite3.Connection) -> Break | None:
+    """The first entry of the trail about a version that no log has: the end of one, or all of it,
+    is gone."""
+    found = connection.execute(_UNLOGGED).fetchone()
+    if found is None:
+        return None
+    seq, record_id, version = found
+    return Break(position=seq, reason=f"version {version} of record {record_id} is in no log")
 
 
 def verify_audit(connection: sqlite3.Connection, kept: Mapping[int, bytes]) -> Break | None:

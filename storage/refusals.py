@@ -1,9 +1,10 @@
 """Refusals and conflicts as columns. Both are upserted by (record, id), in order of first sight."""
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, literal, or_, select
+from sqlalchemy import literal, or_, select
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +21,8 @@ __all__ = [
     "conflict_row",
     "list_conflicts",
     "list_refusals",
+    "read_all_conflicts",
+    "read_all_refusals",
     "read_conflicts",
     "read_refusal",
     "read_refusals",
@@ -94,8 +97,28 @@ def _refusal(values: dict[str, Any]) -> Refusal:
     return Refusal(**values)
 
 
-def _conflict(row: Row[Any]) -> Conflict:
-    values = row._asdict()
+def read_all_refusals(connection: sqlite3.Connection, record_id: str) -> list[Refusal]:
+    """All refusals of the record, oldest first, in a reader thread."""
+    names = REFUSAL_COLUMNS[1:]
+    found = connection.execute(_ALL.format(_listed(names), "refusals"), (record_id,))
+    return [_refusal(dict(zip(names, row, strict=True))) for row in found]
+
+
+def read_all_conflicts(connection: sqlite3.Connection, record_id: str) -> list[Conflict]:
+    """All conflicts of the record, oldest first, in a reader thread."""
+    names = CONFLICT_COLUMNS[1:]
+    found = connection.execute(_ALL.format(_listed(names), "conflicts"), (record_id,))
+    return [_conflict(dict(zip(names, row, strict=True))) for row in found]
+
+
+_ALL = "SELECT {} FROM {} WHERE record_id = ? ORDER BY sequence"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _conflict(values: dict[str, Any]) -> Conflict:
     values["critical"] = bool(values["critical"])
     values["values"] = conflict_values(values["values"])
     return Conflict(**values)
@@ -165,7 +188,7 @@ async def list_conflicts(connection: AsyncConnection, wanted: ConflictFilter) ->
         )
         query = query.where(conflicts.c.sequence > last.scalar_subquery())
     found = await connection.execute(query.order_by(conflicts.c.sequence).limit(wanted.limit))
-    return [_conflict(row) for row in found]
+    return [_conflict(row._asdict()) for row in found]
 
 
 async def read_conflicts(connection: AsyncConnection, record_id: str) -> Sequence[Conflict]:
@@ -173,4 +196,4 @@ async def read_conflicts(connection: AsyncConnection, record_id: str) -> Sequenc
     columns = [conflicts.c[name] for name in CONFLICT_COLUMNS[1:]]
     wanted = select(*columns).where(conflicts.c.record_id == record_id)
     found = await connection.execute(wanted.order_by(conflicts.c.sequence))
-    return [_conflict(row) for row in found]
+    return [_conflict(row._asdict()) for row in found]

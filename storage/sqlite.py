@@ -431,6 +431,10 @@ class SqliteStore:
         """Where the audit trail ends before the logs do, or None."""
         return await self._database.readers.in_thread(loading.unaudited_end)
 
+    async def unlogged_entry(self) -> Break | None:
+        """The first audit entry about a version that no log has, or None."""
+        return await self._database.readers.in_thread(loading.unlogged_entry)
+
     async def backup(self, target: Path) -> None:
         """Copy the database to `target` as it stands now, beside all other work.
 

@@ -49,7 +49,7 @@ from sync.structs import Deletes, Id, Struct, StructsByClient
 from sync.update import encode_update
 from sync.workflow import StepChange
 
-__all__ = ["Accepted", "Proposal", "Room"]
+__all__ = ["AGREED", "Accepted", "Proposal", "Room"]
 
 AGREED = "The values agree."
 """The reason of a conflict that ended because its last concurrent values became equal."""

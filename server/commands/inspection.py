@@ -9,13 +9,15 @@ from rich.table import Table
 
 from permissions.policy import Policy
 from server.commands.errors import CommandError
+from server.facts import facts_of
 from server.history_check import first_difference
+from server.judgement_check import altered_conflict, altered_refusal
 from server.profiles import load_policies
 from server.settings import Settings
 from storage import RecordHead, SqliteStore, StoredRecord
 from storage.errors import RecordNotFound, StoreCorrupt
 from storage.loading import WholeRecord
-from sync.effects import Change
+from sync.effects import Change, RecordFacts
 from sync.errors import CorruptLog, DocumentSuspect
 from sync.gate import Limits
 from sync.record_facts import state_in
@@ -71,7 +73,11 @@ async def verify_all(
     for record_id in record_ids:
         breaks += await _verify_record(store, policies, record_id)
     if address is None or kept_heads:
-        broken = await store.verify_audit(kept_heads) or await store.unaudited_end()
+        broken = (
+            await store.verify_audit(kept_heads)
+            or await store.unaudited_end()
+            or await store.unlogged_entry()
+        )
         if broken is not None:
             breaks.append(f"audit: entry {broken.position}: {broken.reason}")
     return breaks, len(record_ids)
@@ -130,9 +136,21 @@ async def _verify_record(
                 (stored.snapshot.version, "the snapshot does not show what the rows show")
             )
     difference = None if whole.history_due else first_difference(told, whole.changes)
-    if difference is not None:
-        breaks.append(difference)
+    judgements = altered_refusal(whole), altered_conflict(whole, replayed)
+    breaks += [found for found in (difference, *judgements) if found is not None]
+    if _standing(whole.head.facts) != _standing(
+        facts_of(replayed, whole.head.facts.created_at, whole.head.facts.updated_at)
+    ):
+        breaks.append((whole.head.version, "the board lists the record otherwise than its log"))
     return [f"{record_id}: version {version}: {reason}" for version, reason in breaks]
+
+
+def _standing(facts: RecordFacts) -> tuple[object, ...]:
+    """What the board lists of a record, without what also depends on the profile."""
+    return (
+        facts.number, facts.profile, facts.patient_id, facts.status, facts.current_step,
+        facts.disputed, facts.assigned,
+    )  # fmt: skip
 
 
 async def _record_ids(store: SqliteStore, address: str | None) -> list[str]:

@@ -237,9 +237,12 @@ class Bench:
 
 
 @asynccontextmanager
-async def open_bench(settings: Settings = FAST, *, real: bool = False) -> AsyncIterator[Bench]:
-    """A bench in memory, closed at the end. real: its rooms are no doubles."""
-    store, clock, out = MemoryStore(), SteppedClock(), io.StringIO()
+async def open_bench(
+    settings: Settings = FAST, *, real: bool = False, on: Any = None
+) -> AsyncIterator[Bench]:
+    """A bench in memory, or on a store that is given; closed at the end. real: its rooms are no
+    doubles."""
+    store, clock, out = on or MemoryStore(), SteppedClock(), io.StringIO()
     log = configure_logs("json", "info", out)
     metrics = Metrics()
     host = RoomHost(store, POLICIES, settings, metrics, log, clock)

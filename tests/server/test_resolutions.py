@@ -127,9 +127,10 @@ async def test_who_may_not_write_the_field_decides_nothing_and_the_attempt_is_au
     assert [outcome for outcome, _, _ in await visit.audited("resolve")] == ["denied"] * 3
     assert [one["status"] for one in await visit.conflicts()] == ["open"]
     await visit.ask("nurse", "POST", path, body)
-    last = (await visit.audited("resolve"))[-1]
+    *last, detail = (await visit.audited("resolve"))[-1]
     nurse = await visit.bench.principal("nurse")
-    assert last == ("success", nurse.user_id, f"conflict={conflict['id']}")
+    assert last == ["success", nurse.user_id]
+    assert detail.startswith(f"conflict={conflict['id']} digest=")
 
 
 async def test_who_has_read_an_older_version_is_told_what_changed_since(visit: Visit) -> None:
