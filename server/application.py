@@ -14,6 +14,7 @@ from server.rest import (
     audit,
     board,
     conflicts,
+    dashboard,
     emergencies,
     events,
     history,
@@ -37,7 +38,7 @@ def api_endpoints() -> tuple[Endpoint, ...]:
     """Every HTTP call; OpenAPI describes exactly these."""
     resources = (
         login, profiles, records, sessions, steps, assignments, conflicts, refusals, locks, audit,
-        emergencies, history, past, events, board,
+        emergencies, history, past, events, board, dashboard,
     )  # fmt: skip
     calls = tuple(endpoint for resource in resources for endpoint in resource.ENDPOINTS)
     return (*calls, *about_endpoints(calls))

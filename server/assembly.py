@@ -16,7 +16,9 @@ from server.events import Hub
 from server.house import House
 from server.jobs import server_jobs
 from server.logs import Log
+from server.measuring import Measuring
 from server.metrics import Metrics
+from server.overseeing import Overseeing
 from server.rooms import RoomHost
 from server.settings import Settings
 from server.sockets.collab import CollabEndpoint
@@ -44,11 +46,12 @@ def assemble(
     break_glass = BreakGlass(store, rooms, settings, metrics, log, clock)
     events = Hub(store, policies, settings, metrics, log, clock, authenticator)
     events.attach(rooms)
-    rooms.attach(events.stored)
+    overseeing = Overseeing(store, rooms, events, policies, settings, clock)
+    rooms.attach(events.stored, overseeing.stored)
     heads = AuditHeads(store, metrics, log)
     jobs = server_jobs(
         settings, rooms=rooms, events=events, accounts=authenticator, heads=heads,
-        break_glass=break_glass,
+        break_glass=break_glass, measuring=Measuring(store, rooms, policies, clock, log),
     )  # fmt: skip
     house = House(
         settings=settings,
@@ -63,6 +66,7 @@ def assemble(
         heads=heads,
         break_glass=break_glass,
         background=Background(jobs, metrics, log),
+        overseeing=overseeing,
     )
     sync = WebSocketRoute("/sync/{record_id}", SyncEndpoint(house, rooms))
     collab = WebSocketRoute("/collab", CollabEndpoint(house, rooms))

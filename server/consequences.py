@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from permissions.model import Principal
 from server.conflicts import tell_of_conflicts
 from server.executor import Batch
-from server.facts import facts_of
+from server.facts import facts_of, listed_fields
 from server.visits import time_left
 from sync.fields import RECORD_ROOT
 from sync.instants import instant
@@ -35,9 +35,8 @@ def draw_consequences(live: "LiveRoom", batch: Batch, at: datetime) -> None:
     tell_of_conflicts(batch, at)
     _settle_queue(live, batch, at)
     _estimate(live, batch, at)
-    summary = live.room.profile.summary
-    shown = {*summary.title, *summary.search, summary.priority}
-    if batch.has_facts or not shown.isdisjoint(batch.fields):
+    changed = batch.fields | {name.partition(".")[0] for name in batch.fields}  # of an entry
+    if batch.has_facts or not listed_fields(live.room.profile).isdisjoint(changed):
         batch.facts = facts_of(live.room, live.created_at, at)
     live.announcer.collect(batch, live.present(), at)
 

@@ -270,6 +270,18 @@ class Hub:
             if policy.may_open(subscription.principal, state).allowed:
                 subscription.put(frame)
 
+    def tell_overseers(self, profile: str, frame: bytes) -> int:
+        """Put a frame on the streams of those who may see the dashboard; to how many."""
+        policy = self.policies[profile]
+        listening = [
+            each
+            for each in self._open.values()
+            if policy.may(each.principal, "see_dashboard").allowed
+        ]
+        for each in listening:
+            each.put(frame)
+        return len(listening)
+
     # -- who listens -------------------------------------------------------------------------------
 
     def subscribe(

@@ -234,7 +234,9 @@ class Batch:
 
     def is_empty(self) -> bool:
         """Whether there is nothing to store."""
-        return not (self.rows or self.refusals or self.decided or self.audit or self.announcements)
+        return self.facts is None and not (
+            self.rows or self.refusals or self.decided or self.audit or self.announcements
+        )
 
     def as_commit(self) -> Commit:
         conflicts = {conflict.id: conflict for conflict in self.conflicts}

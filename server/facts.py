@@ -2,13 +2,23 @@
 
 from datetime import datetime
 
+from permissions.profile import Profile
 from sync.effects import RecordFacts
 from sync.fields import RECORD_ROOT
+from sync.json_value import plain
+from sync.quality import measure, measured_fields, measures_mark, measures_text
 from sync.record_facts import flow_of
 from sync.room import Room
 from sync.view import disputed_fields
 
-__all__ = ["facts_of"]
+__all__ = ["facts_of", "listed_fields"]
+
+
+def listed_fields(profile: Profile) -> frozenset[str]:
+    """The names of the fields from which `facts_of` takes something."""
+    summary = profile.summary
+    shown = {*summary.title, *summary.search, *filter(None, (summary.priority,))}
+    return measured_fields(profile) | shown
 
 
 def facts_of(room: Room, created_at: datetime, at: datetime) -> RecordFacts:
@@ -33,7 +43,20 @@ def facts_of(room: Room, created_at: datetime, at: datetime) -> RecordFacts:
         assigned=tuple(sorted(room.state.assigned)),
         created_at=created_at,
         updated_at=at,
+        started_at=stands.started_at if stands.status == "in_progress" else None,
+        started_by=(stands.started_by or "") if stands.status == "in_progress" else "",
+        measures=measures_text(measures_mark(room.profile), measure(room.profile, _measured(room))),
     )
+
+
+def _measured(room: Room) -> dict[str, dict[str, object]]:
+    """The sections that figures are taken from; the whole chart would cost each edit its texts."""
+    sections = {name.partition(".")[0] for name in measured_fields(room.profile)}
+    return {
+        root: {key: plain(value) for key, value in room.document.section(root).items()}
+        for root in sections
+        if room.profile.roots.get(root) != "text"
+    }
 
 
 def _priority(room: Room) -> int:

@@ -11,6 +11,7 @@ from server.emergencies import BreakGlass
 from server.events import Hub
 from server.logs import Log
 from server.metrics import Metrics
+from server.overseeing import Overseeing
 from server.ports import Rooms
 from server.settings import Settings
 from storage.ports import Store
@@ -34,3 +35,4 @@ class House:
     heads: AuditHeads
     break_glass: BreakGlass
     background: Background
+    overseeing: Overseeing

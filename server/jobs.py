@@ -9,6 +9,7 @@ from server.audit.heads import AuditHeads
 from server.background import Job
 from server.emergencies import BreakGlass
 from server.events import Hub
+from server.measuring import Measuring
 from server.rooms import RoomHost
 from server.settings import Settings
 
@@ -23,6 +24,7 @@ def server_jobs(
     accounts: Authenticator,
     heads: AuditHeads,
     break_glass: BreakGlass,
+    measuring: Measuring,
 ) -> tuple[Job, ...]:
     """The jobs of one process."""
     return (
@@ -49,6 +51,10 @@ def server_jobs(
         Job(
             name="emergency_access", run=break_glass.end_due, at_once=True,
             every_seconds=1.0, at_most_seconds=30.0,
+        ),
+        Job(
+            name="measures", run=measuring.round, at_once=True, is_vital=False,
+            every_seconds=1.0, at_most_seconds=60.0,
         ),
         Job(
             name="old_events", run=events.forget_old, at_once=True, is_vital=False,

@@ -40,6 +40,11 @@ class People:
         found = (user.id for user in self._users.values() if user.username.casefold() == wanted)
         return next(found, None)
 
+    def roles(self, user_id: str) -> frozenset[str]:
+        """The roles of the account; none of one that is gone."""
+        user = self._users.get(user_id)
+        return user.roles if user is not None else frozenset()
+
     def person(self, user_id: str, role: str = "") -> Person:
         """The account with this id; one that is gone keeps its id alone."""
         user = self._users.get(user_id)

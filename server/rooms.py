@@ -98,15 +98,15 @@ class RoomHost:
         self._locks = MemoryLocks(settings.lock_terms(), store.records.next_number)
         self.expiry = Expiry(self._rooms, self._locks, store, metrics)
         self._plans = {name: Plan(policy.profile) for name, policy in policies.items()}
-        self._listener: Callable[[Batch], None] | None = None
+        self._listeners: tuple[Callable[[Batch], None], ...] = ()
 
-    def attach(self, listener: Callable[[Batch], None]) -> None:
-        """From now on `listener` hears of every batch, once it is on disk and peers were told."""
-        self._listener = listener
+    def attach(self, *listeners: Callable[[Batch], None]) -> None:
+        """From now on these hear of every batch, once it is on disk and peers were told."""
+        self._listeners = listeners
 
     def _stored(self, batch: Batch) -> None:
-        if self._listener is not None:
-            self._listener(batch)
+        for listener in self._listeners:
+            listener(batch)
 
     def tell(self, stored: StoredAnnouncement) -> None:
         """Send a notice to those on the record whose audience it is; it is not loaded for that."""
@@ -196,6 +196,15 @@ class RoomHost:
             del self._rooms[room.record_id]
             self._tasks.pop(room.record_id, None)
             self._metrics.rooms_loaded.set(len(self._rooms))
+
+    def present(self, profile: str) -> list[tuple[str, Principal]]:
+        """Record and person of each socket that has a record of the profile open."""
+        return [
+            (room.record_id, who)
+            for room in self._rooms.values()
+            if room.room.profile.name == profile
+            for who in room.present()
+        ]
 
     def loaded(self) -> list[str]:
         """The ids of the records in memory."""

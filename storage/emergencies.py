@@ -143,6 +143,10 @@ class MemoryEmergencies:
         self._require_open = require_open
         self._rows: dict[str, Emergency] = {}
 
+    def everything(self) -> Sequence[Emergency]:
+        """Oldest first."""
+        return list(self._rows.values())
+
     async def start(self, emergency: Emergency) -> None:
         self._require_open()
         _values(emergency)  # raises for instants that the store on disk would refuse

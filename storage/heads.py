@@ -48,6 +48,9 @@ FACT_COLUMNS = (
     "step_status",
     "priority",
     "waiting_since",
+    "started_at",
+    "started_by",
+    "measures",
 )
 """The columns of `records` in the order of `fact_values`."""
 
@@ -87,6 +90,9 @@ def fact_values(facts: RecordFacts) -> tuple[object, ...]:
         facts.step_status,
         facts.priority,
         micros(facts.waiting_since),
+        0 if facts.started_at is None else micros(facts.started_at),
+        facts.started_by,
+        facts.measures,
     )
 
 
@@ -107,6 +113,9 @@ def head_of(row: RowMapping | dict[str, Any]) -> RecordHead:
         assigned=strings(row["assigned"]),
         created_at=instant(row["created_at"]),
         updated_at=instant(row["updated_at"]),
+        started_at=instant(row["started_at"]) if row["started_at"] else None,
+        started_by=row["started_by"],
+        measures=row["measures"],
     )
     return RecordHead(id=row["id"], epoch=row["epoch"], version=row["version"], facts=facts)
 

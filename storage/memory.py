@@ -26,6 +26,8 @@ from storage.errors import (
 )
 from storage.memory_announcements import MemoryAnnouncements
 from storage.memory_changes import page_of
+from storage.memory_overview import overview_of
+from storage.overview import Overview, OverviewFilter
 from storage.ports import (
     AuditFilter,
     ChangeFilter,
@@ -325,6 +327,14 @@ class MemoryRecords:
         for record_id in sorted(self._records):
             yield record_id
 
+    def everything(self) -> Mapping[str, _Record]:
+        """Every record by its id."""
+        return self._records
+
+    def all_timings(self) -> Sequence[StepTiming]:
+        """Finished steps, oldest first."""
+        return self._timings
+
     def of_profiles(self, profiles: frozenset[str] | None) -> set[str] | None:
         """The ids of the records of these profiles; None where any will do."""
         if profiles is None:
@@ -446,6 +456,10 @@ class MemoryDirectory:
             ending=how if how == "revoked" else login.ending or how,
         )
 
+    def all_logins(self) -> Sequence[Login]:
+        """Those of everybody."""
+        return list(self._logins.values())
+
     def _login(self, login_id: str) -> Login:
         self._trail.require_open()
         try:
@@ -479,6 +493,19 @@ class MemoryStore:
     @property
     def announcements(self) -> MemoryAnnouncements:
         return self._announcements
+
+    async def overview(self, wanted: OverviewFilter) -> Overview:
+        self._trail.require_open()
+        records = self._records.everything()
+        return overview_of(
+            wanted,
+            [one.head for one in records.values()],
+            {id: one.refusals.values() for id, one in records.items()},
+            {id: one.conflicts.values() for id, one in records.items()},
+            self._records.all_timings(),
+            self._emergencies.everything(),
+            self._directory.all_logins(),
+        )
 
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
         self._trail.extend(entries)

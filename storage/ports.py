@@ -11,6 +11,7 @@ import msgspec
 
 from permissions.model import RoleChange
 from storage.emergencies import Emergencies
+from storage.overview import Overview, OverviewFilter
 from sync.effects import (
     Announcement,
     AuditEntry,
@@ -418,6 +419,9 @@ class Store(Protocol):
     def emergencies(self) -> Emergencies: ...
 
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None: ...
+
+    async def overview(self, wanted: OverviewFilter) -> Overview:
+        """What the supervisor's view of a profile is made of, at one instant of the database."""
 
     async def audit(
         self,

@@ -20,6 +20,7 @@ from storage.emergencies import SqliteEmergencies
 from storage.engine import StoreSettings, hold, open_engine, wrapped
 from storage.errors import RecordNotFound, StoreUnavailable
 from storage.migrations import migrate
+from storage.overview import Overview, OverviewFilter, read_overview
 from storage.ports import (
     AuditFilter,
     ChangeFilter,
@@ -366,6 +367,9 @@ class SqliteStore:
     @property
     def announcements(self) -> SqliteAnnouncements:
         return self._announcements
+
+    async def overview(self, wanted: OverviewFilter) -> Overview:
+        return await self._database.readers.in_thread(lambda driver: read_overview(driver, wanted))
 
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
         await self._database.writer.append_audit(entries)

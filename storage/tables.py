@@ -98,6 +98,9 @@ records = Table(
     Column("step_status", Text, server_default=text("''"), nullable=False),
     Column("priority", _INT, server_default=text("0"), nullable=False),
     Column("waiting_since", _INT, server_default=text("0"), nullable=False),
+    Column("started_at", _INT, server_default=text("0"), nullable=False),
+    Column("started_by", Text, server_default=text("''"), nullable=False),
+    Column("measures", Text, server_default=text("''"), nullable=False),
     CheckConstraint("epoch >= 0", name="epoch"),
     CheckConstraint("version >= 0", name="version"),
     CheckConstraint("length(hash) = 32", name="hash"),
@@ -122,6 +125,7 @@ Index(
     records.c.id,
 )
 Index("ix_records_patient", records.c.patient_id, records.c.profile)
+Index("ix_records_closed", records.c.profile, records.c.status, records.c.waiting_since)
 
 updates = Table(
     "updates",
@@ -222,6 +226,7 @@ refusals = Table(
 )
 
 Index("ix_refusals_author", refusals.c.author)
+Index("ix_refusals_open", refusals.c.record_id, sqlite_where=text("status = 'open'"))
 
 conflicts = Table(
     "conflicts",
@@ -242,6 +247,8 @@ conflicts = Table(
     CheckConstraint("critical IN (0, 1)", name="critical"),
     sqlite_strict=True,
 )
+
+Index("ix_conflicts_open", conflicts.c.record_id, sqlite_where=text("status = 'open'"))
 
 users = Table(
     "users",
@@ -282,6 +289,8 @@ logins = Table(
     CheckConstraint("length(seal_key) = 32", name="seal_key"),
     sqlite_strict=True,
 )
+
+Index("ix_logins_open", logins.c.last_used_at, sqlite_where=text("ended_at IS NULL"))
 
 role_changes = Table(
     "role_changes",

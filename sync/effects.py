@@ -221,7 +221,8 @@ class RecordFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     step_status: of the step at which it stands. priority: 0 is the most urgent; who is not assessed
     comes after all who are. waiting_since: since when it stands at its step, also while the step is
-    in progress; once closed, since when.
+    in progress; once closed, since when. started_at, started_by: of a step in progress.
+    measures: what it contributes to the figures of its profile (`sync/quality.py`).
     """
 
     number: str
@@ -238,6 +239,9 @@ class RecordFacts(msgspec.Struct, frozen=True, kw_only=True):
     assigned: tuple[str, ...]
     created_at: datetime
     updated_at: datetime
+    started_at: datetime | None = None
+    started_by: str = ""
+    measures: str = ""
 
 
 class StepTiming(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from server.events import Hub
 from server.house import House
 from server.logs import configure_logs
 from server.metrics import Metrics
+from server.overseeing import Overseeing
 from server.people import Person
 from server.ports import Json, NewRecord, RecordView
 from server.profiles import load_policies
@@ -248,12 +249,13 @@ async def open_bench(
     host = RoomHost(store, POLICIES, settings, metrics, log, clock)
     rooms: Any = host if real else DoubleRooms(store, POLICIES, host)
     authenticator = Authenticator(settings, store, clock, metrics, log)
+    hub = Hub(store, POLICIES, settings, metrics, log, clock, authenticator)
     house = House(
         settings=settings, store=store, rooms=rooms, policies=POLICIES, clock=clock,
         authenticator=authenticator, metrics=metrics, log=log,
         heads=AuditHeads(store, metrics, log), background=Background((), metrics, log),
         break_glass=BreakGlass(store, rooms, settings, metrics, log, clock),
-        events=Hub(store, POLICIES, settings, metrics, log, clock, authenticator),
+        events=hub, overseeing=Overseeing(store, host, hub, POLICIES, settings, clock),
     )  # fmt: skip
     transport = httpx.ASGITransport(build_application(house))
     async with host.running(), httpx.AsyncClient(transport=transport, base_url=BASE) as http:

@@ -47,6 +47,7 @@ CALLS: Calls = [
     ("GET", "/api/records/{id}/history", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/records/{id}/conflicts", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/board?profile=outpatient", None, {}, "doctor", "nurse", 403, 200),
+    ("GET", "/api/dashboard?profile=outpatient", None, {}, "nurse", "supervisor", 403, 200),
     ("GET", "/api/notifications", None, {}, "doctor", "nurse", 200, 200),
     ("POST", f"/api/notifications/{ULID}/ack", None, {}, "doctor", "nurse", 404, 404),
     ("GET", "/api/audit", None, {}, "nurse", "supervisor", 403, 200),
