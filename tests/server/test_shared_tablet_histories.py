@@ -2,8 +2,10 @@
 that stands is in the name of who wrote it.
 """
 
+import os
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -12,10 +14,17 @@ import pytest
 
 from server.accounts.hands import principal_of
 from storage import Login, User
+from storage.changes import newest_of_each
+from storage.ports import ChangeFilter
+from sync.effects import Change
+from sync.errors import LockHeld
+from sync.gate import Limits
+from sync.replay import new_room, replay
 from sync.wire import JournalEntry
 from tests.support.rooms import RecordingPeer, settled
 from tests.support.ward_tablet import WardTablet, setting, ward_tablet
 
+SEEDS = int(os.environ.get("FIELDCHART_MACHINE_SEEDS", "12"))
 MAPS, TEXTS = ("vitals", "triage", "contact"), ("assessment.notes", "diagnosis.plan")
 KEYS = (("vitals", "pulse"), ("vitals", "spo2"), ("triage", "complaint"), ("contact", "phone"))
 
@@ -101,6 +110,74 @@ async def test_every_replica_ends_alike_and_every_edit_in_its_writers_name(seed:
             assert row.login_id not in untrusted
         for refusal in await ward.refusals():
             assert refusal.author == logins[refusal.login_id].id
+
+
+@pytest.mark.rule("ROOM-1")
+@pytest.mark.rule("JOUR-3")
+@pytest.mark.rule("JOUR-6")
+@pytest.mark.rule("LOCK-8")
+@pytest.mark.rule("LOG-3")
+@pytest.mark.rule("HIST-2")
+@pytest.mark.parametrize("seed", range(SEEDS))
+async def test_locks_and_roles_that_change_meanwhile_cost_no_replica_and_no_history(
+    seed: int,
+) -> None:
+    chance = random.Random(seed)
+    async with ward_tablet(chance.choice(("refuse", "sender"))) as ward:
+        people = [
+            await ward.user("A", "nurse"), await ward.user("B", "clinical_officer"),
+            await ward.user("C", "receptionist", "nurse"), await ward.user("D", "nurse"),
+        ]  # fmt: skip
+        colleague = RecordingPeer(
+            principal_of(people[3], await ward.login(people[3])), peer_id="colleague"
+        )
+        await colleague.sync(ward.room)
+        untrusted: set[str] = set()
+        for _ in range(3):
+            await _shift(ward, chance, people[:3], untrusted)
+            who = chance.randrange(3)
+            people[who] = await ward.roles(people[who], *chance.choice(ROLES))
+            field = chance.choice([".".join(key) for key in KEYS] + list(TEXTS))
+            with suppress(LockHeld):
+                await ward.room.locks.acquire(
+                    ward.room.record_id, field, colleague.principal, "nurse", "", ward.now
+                )
+            user = chance.choice(people[:3])
+            login = await _online(ward, chance, user, colleague)
+            peer = await ward.connect(await ward.store.directory.user(login.user_id), login)
+            for entry, update in ward.tablet.sealed:
+                sent = broken(entry) if entry.login_id in untrusted else entry
+                await ward.send(peer, update, sent)
+            await ward.answer(peer)
+            await take_in(ward, peer)
+            assert peer.closed_with is None
+            ward.room.leave(peer)
+            ward.tablet.sealed.clear()
+
+        await settled()
+        colleague.messages()
+        expected = {name: ward.shows(name) for name in MAPS} | {n: ward.text(n) for n in TEXTS}
+        assert shown(ward.tablet.doc) == shown(colleague.document) == expected
+        await _check_log(ward)
+
+
+ROLES = (("nurse",), ("receptionist",), ("clinical_officer", "nurse"), ("pharmacist",))
+
+
+async def _check_log(ward: WardTablet) -> None:
+    """The log alone gives the same room and the same history."""
+    live, records = ward.room.room, ward.store.records
+    rows = list(await records.rows(live.record_id))
+    again = new_room(
+        live.record_id, live.document.server_client, live.profile, live.policy, Limits()
+    )
+    told: list[Change] = []
+    for _ in replay(again, None, rows, told):
+        pass
+    assert again.books.encode() == live.books.encode()
+    wanted = ChangeFilter(newest_first=False, limit=100_000)
+    stored = [found.change for found in await records.changes(live.record_id, wanted)]
+    assert stored == list(newest_of_each(told))
 
 
 async def _shift(
