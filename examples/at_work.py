@@ -27,6 +27,7 @@ from fieldchart_client import (
     read_saved,
 )
 from ulid import ULID
+from websockets.exceptions import ConnectionClosed
 
 NOTICE, LOCK = 103, 104
 STEP1, STEP2 = 0, 1
@@ -159,6 +160,7 @@ class Chart(Waits):
         self._journal: list[list[Any]] = []
         self._sent = self._saved = 0
         self._is_synced = False
+        self._lost = ""
         self._refused: list[dict[str, Any]] = []
         self._notices: list[dict[str, Any]] = []
 
@@ -169,7 +171,7 @@ class Chart(Waits):
         opened = self.person.client.open(self.record, "fieldchart.v1")
         self._socket = await self._connection.enter_async_context(opened)
         self._sent = self._saved = 0
-        self._is_synced = False
+        self._is_synced, self._lost = False, ""
         await self._socket.send(pycrdt.create_sync_message(self.doc))
         now = time.time_ns() // 1_000_000
         login = self.person.client.login_id
@@ -193,7 +195,19 @@ class Chart(Waits):
             await asyncio.sleep(RENEW_S)
 
     async def _read(self) -> None:
-        socket = self._socket
+        try:
+            await self._take_frames(self._socket)
+        except ConnectionClosed as closed:
+            self._lost = f"the connection was lost: {closed}"  # docs/protocol.md, Close codes
+            self.stir()
+
+    async def until(self, what: str, look: Callable[[], Any]) -> Any:
+        """What `look` returns, once it is true; fails at once when the connection is lost."""
+        found = await super().until(what, lambda: look() or self._lost)
+        assert not self._lost, f"{self.person.username}, {what}: {self._lost}"
+        return found
+
+    async def _take_frames(self, socket: Any) -> None:
         async for frame in socket:
             kind, body = frame[0], frame[1:]
             if kind == SYNC:

@@ -114,7 +114,7 @@ async def clinic_day(url: str, open_chart: Open = Person.open) -> str:
     await desk.disconnect()
     await desk.write({"payment.method": "insurance"})
     does(receptionist, "offline: finds the insurance card and writes payment.method")
-    await asyncio.sleep(0.5)  # the server knows a tablet's clock to some hundredths of a second
+    await asyncio.sleep(1)  # the server knows a tablet's clock to some hundredths of a second
     await till.write({"payment.method": "exempt"})
     does(cashier, "writes payment.method a moment later, not knowing of it")
     await desk.connect()

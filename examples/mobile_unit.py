@@ -82,7 +82,7 @@ async def mobile_unit(url: str, open_chart: Open = Person.open) -> str:
     await rounds.disconnect()
     await rounds.write({"visual_acuity.right_best_corrected": "6/9"})
     does(doctor, "offline: measures right_best_corrected 6/9")
-    await asyncio.sleep(0.5)  # the server knows a tablet's clock to some hundredths of a second
+    await asyncio.sleep(1)  # the server knows a tablet's clock to some hundredths of a second
     await workstation.write({"visual_acuity.right_best_corrected": "6/12"})
     does(technician, "measures the same eye at the workstation: 6/12")
     await rounds.connect()

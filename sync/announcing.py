@@ -285,12 +285,13 @@ class Herald:
         pending.people.pop(who["id"], None)
         pending.people[who["id"]] = who
 
-    def _tell(self, event: Event, payload: Mapping[str, object], names: Iterable[str]) -> None:
+    def _tell(self, event: Event, payload: Mapping[str, object], names: Sequence[str]) -> None:
         roles: tuple[str, ...] = ()
         users: tuple[str, ...] = ()
         match event.audience:
             case "roles":
-                roles, users = self._answerable(self._plan.roles_told(event, names))
+                told = self._plan.roles_told(event, names)
+                roles, users = self._answerable(told, is_hand_off=not names)
             case "assigned":
                 users = tuple(sorted(set(self._facts.assigned.values())))
         if roles or users or event.audience == "session":
@@ -304,13 +305,21 @@ class Herald:
                 )
             )  # fmt: skip
 
-    def _answerable(self, roles: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The roles, and the people assigned in those where only they may open the record."""
+    def _answerable(
+        self, roles: Iterable[str], is_hand_off: bool
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The roles, and the people assigned in those where only they may open the record.
+
+        is_hand_off: it names no field. A role of which nobody is responsible yet is then told
+        whole, or nobody would know that somebody waits; the board says no less.
+        """
         profile = self._plan.profile
         whole, users = [], []
         for role in roles:
-            if profile.assignment_required and profile.roles[role].needs_assignment:
-                users += [self._facts.assigned[role]] if role in self._facts.assigned else []
-            else:
+            if not profile.assignment_required or not profile.roles[role].needs_assignment:
+                whole.append(role)
+            elif role in self._facts.assigned:
+                users.append(self._facts.assigned[role])
+            elif is_hand_off:
                 whole.append(role)
         return tuple(whole), tuple(users)

@@ -25,12 +25,16 @@ async def test_a_visit_goes_from_hand_to_hand_and_nobody_else_opens_it() -> None
         done: Any = {"status": "completed"}
         denied = await house.ask("colleague", "PUT", f"{steps}/registration", done)
         left = await house.ask("receptionist", "PUT", f"{steps}/registration", done)
+        told = (await house.ask("nurse", "GET", "/api/notifications")).json()["items"]
         called = await house.ask("nurse", "POST", "/api/queue/outpatient/triage/next")
         etag = f'"{(await house.ask("nurse", "GET", path)).json()["version"]}"'
         wrote = await house.ask("nurse", "PATCH", path, {"vitals.pulse": 70}, if_match=etag)
 
         assert made == [200, 403, 403, 200]
         assert (denied.status_code, left.status_code) == (403, 200)
+        assert [(one["event"], one["record"]) for one in told] == [
+            ("patient_registered", record_id)
+        ]
         assert called.json()["id"] == record_id
         assert wrote.status_code == 200
         assert await opens("receptionist", "nurse", "clinical_officer") == [200, 200, 403]

@@ -237,6 +237,24 @@ def test_where_assignment_is_asked_the_assigned_are_told_instead_of_their_role()
     assert nobody.due(0.0) == []
 
 
+@pytest.mark.rule("TELL-6")
+@pytest.mark.parametrize(
+    ("assigned", "roles", "users"),
+    [({}, ("nurse",), ()), ({"nurse": "N2"}, (), ("N2",)), ({"cashier": "C1"}, ("nurse",), ())],
+)
+def test_a_role_in_which_nobody_is_assigned_yet_hears_that_its_step_is_due(assigned, roles, users):
+    path = shipped_profiles()["outpatient"]
+    text = path.read_text().replace("assignment_required = false", "assignment_required = true")
+    facts = {"steps": steps(registration="in_progress"), "assigned": assigned}
+    one = herald(Plan(parse_profile(text, path.name)), current_step="registration", **facts)
+
+    done = {**facts, "steps": steps(registration="completed"), "current_step": "triage"}
+    one.note_facts(facts_from(done), {"N1": NURSE})
+
+    (tell,) = one.due(0.0)
+    assert (tell.event, tell.roles, tell.users) == ("patient_registered", roles, users)
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
