@@ -105,16 +105,20 @@ class Person(Waits):
             httpx.AsyncClient(timeout=None) as http,
             http.stream("GET", path, headers=self._headers) as stream,
         ):
-            name = ""
+            id = name = ""
             async for line in stream.aiter_lines():
                 key, _, text = line.partition(": ")
-                if key == "event":
+                if key == "id":
+                    id = text
+                elif key == "event":
                     name = text
                 elif key == "data" and name == "ready":
                     ready.set()
-                elif key == "data" and name != "board":
+                elif key == "data" and id:  # without one: the board or the dashboard has changed
                     self._heard.append(json.loads(text))
                     self.stir()
+                elif not line:
+                    id = name = ""
 
     async def hears(self, event: str, record: str) -> dict[str, Any]:
         """The next event of this name about this record, wherever I am."""

@@ -154,6 +154,8 @@ async def clinic_day(url: str, open_chart: Open = Person.open) -> str:
     for step in status["workflow_steps"]:
         by = (step["completed_by"] or {}).get("name", "nobody")
         sees(supervisor, f"{step['title']}: {step['status']} by {by}")
+    dashboard = supervisor.get("/dashboard", profile="outpatient")
+    sees(supervisor, f"visits completed in the last 24 hours: {dashboard['completed']}")
     amended = supervisor.get("/audit", record=record, action="amend")["items"]
     sees(supervisor, f"amendments in the audit trail: {len(amended)}")
     refusals = supervisor.get(f"/records/{record}/refusals", status="open")["items"]

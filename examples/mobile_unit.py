@@ -109,8 +109,11 @@ async def mobile_unit(url: str, open_chart: Open = Person.open) -> str:
 
     print("\n== Approval ==")
     desk = await open_chart(supervisor, record)
+    dashboard = supervisor.get("/dashboard", profile="eye_screening")
+    (request,) = (one for one in dashboard["approvals"] if one["id"] == record)
+    sees(supervisor, f"on the dashboard: {request['number']} waits for {request['step']}")
     wish = {"status": "returned", "to": "doctor_diagnosis", "reason": "When does he come again?"}
-    returned = supervisor.ask("PUT", f"/sessions/{record}/steps/supervisor_approval", wish).json()
+    returned = supervisor.ask("PUT", f"/sessions/{record}/steps/{request['step']}", wish).json()
     does(supervisor, f"returns it: {returned['current_step']} is to be done again")
     await rounds.shows("record.current_step", "doctor_diagnosis")
     again = rounds.value("record.steps")["doctor_diagnosis"]
