@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from permissions.policy import Policy
 from server.accounts.authentication import Authenticator, Clock
+from server.alerting import Alerting
 from server.application import build_application
 from server.audit.heads import AuditHeads
 from server.background import Background
@@ -52,6 +53,7 @@ def assemble(
     jobs = server_jobs(
         settings, rooms=rooms, events=events, accounts=authenticator, heads=heads,
         break_glass=break_glass, measuring=Measuring(store, rooms, policies, clock, log),
+        alerting=Alerting(store, overseeing, policies, settings, clock, events.news),
     )  # fmt: skip
     house = House(
         settings=settings,

@@ -5,6 +5,7 @@ unloaded. Nor are estimates: they are made when a step changes.
 """
 
 from server.accounts.authentication import Authenticator
+from server.alerting import Alerting
 from server.audit.heads import AuditHeads
 from server.background import Job
 from server.emergencies import BreakGlass
@@ -25,6 +26,7 @@ def server_jobs(
     heads: AuditHeads,
     break_glass: BreakGlass,
     measuring: Measuring,
+    alerting: Alerting,
 ) -> tuple[Job, ...]:
     """The jobs of one process."""
     return (
@@ -51,6 +53,10 @@ def server_jobs(
         Job(
             name="emergency_access", run=break_glass.end_due, at_once=True,
             every_seconds=1.0, at_most_seconds=30.0,
+        ),
+        Job(
+            name="alerts", run=alerting.round, at_once=True,
+            every_seconds=10.0, at_most_seconds=30.0,
         ),
         Job(
             name="measures", run=measuring.round, at_once=True, is_vital=False,

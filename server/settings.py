@@ -222,6 +222,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, _meta("streams", "Streams of events one person may have open; more get 429.", ge=1)
     ] = 16
 
+    # Alerts to those who oversee; other thresholds are the profile's
+    alert_clock_seconds: Annotated[
+        float, _meta("s", "A device whose clock is off by more is an alert.", gt=0)
+    ] = 300.0
+    alert_disk_percent: Annotated[
+        float, _meta("%", "A disk that is as full is an alert.", gt=0, le=100)
+    ] = 90.0
+
     # Rooms
     room_memory_bytes: Annotated[
         int, _meta("bytes", "Estimated memory of all loaded rooms; idle ones leave first.", ge=1024)

@@ -8,6 +8,7 @@ import msgspec
 from permissions.model import RoleChange
 from storage import audit as audit_trail
 from storage import heads, snapshots, update_log
+from storage.alerts import MemoryAlerts
 from storage.announcements import announced_columns
 from storage.changes import change_row
 from storage.columns import folded, micros
@@ -477,6 +478,7 @@ class MemoryStore:
         self._records = MemoryRecords(self._trail, self._announcements)
         self._directory = MemoryDirectory(self._trail)
         self._emergencies = MemoryEmergencies(self._trail.require_open)
+        self._alerts = MemoryAlerts(self._announcements, self._trail.require_open)
 
     @property
     def records(self) -> MemoryRecords:
@@ -485,6 +487,10 @@ class MemoryStore:
     @property
     def directory(self) -> MemoryDirectory:
         return self._directory
+
+    @property
+    def alerts(self) -> MemoryAlerts:
+        return self._alerts
 
     @property
     def emergencies(self) -> MemoryEmergencies:

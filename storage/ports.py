@@ -5,7 +5,7 @@ All calls are coroutines and raise `storage.errors`. An answer means: it is on d
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
@@ -24,6 +24,9 @@ from sync.effects import (
     StepTiming,
     UpdateRow,
 )
+
+if TYPE_CHECKING:
+    from storage.alerts import Alerts
 
 __all__ = [
     "Announcements",
@@ -417,6 +420,9 @@ class Store(Protocol):
 
     @property
     def emergencies(self) -> Emergencies: ...
+
+    @property
+    def alerts(self) -> "Alerts": ...
 
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None: ...
 

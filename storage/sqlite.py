@@ -14,6 +14,7 @@ from permissions.model import RoleChange
 from storage import announcements as told
 from storage import audit as audit_trail
 from storage import directory, heads, loading, pruning, refusals, snapshots
+from storage.alerts import SqliteAlerts
 from storage.backups import backup
 from storage.changes import read_changes, replace_changes
 from storage.emergencies import SqliteEmergencies
@@ -316,6 +317,7 @@ class SqliteStore:
         self._directory = SqliteDirectory(database)
         self._emergencies = SqliteEmergencies(database.write, database.readers.on_loop)
         self._announcements = SqliteAnnouncements(database)
+        self._alerts = SqliteAlerts(database.write, database.readers.on_loop)
 
     @classmethod
     async def open(
@@ -359,6 +361,10 @@ class SqliteStore:
     @property
     def directory(self) -> SqliteDirectory:
         return self._directory
+
+    @property
+    def alerts(self) -> SqliteAlerts:
+        return self._alerts
 
     @property
     def emergencies(self) -> SqliteEmergencies:

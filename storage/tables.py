@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 __all__ = [
     "APPEND_ONLY",
+    "alerts",
     "append_only_ddl",
     "audit",
     "changes",
@@ -425,6 +426,20 @@ Index(
     step_timings.c.profile,
     step_timings.c.step,
     step_timings.c.sequence,
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("key"),
+    _text("profile"),
+    _text("kind"),
+    _text("subject"),
+    _text("record_id"),
+    _int("started_at"),
+    UniqueConstraint("key"),
+    sqlite_strict=True,
 )
 
 APPEND_ONLY = ("updates", "audit", "pruned")

@@ -55,6 +55,7 @@ __all__ = [
     "prepare",
     "prepare_announced",
     "prepare_entries",
+    "store_announced",
 ]
 
 Values = tuple[object, ...]
@@ -420,6 +421,17 @@ def _announce(cursor: sqlite3.Cursor, announced: Sequence[Announced]) -> None:
             sequence = cursor.lastrowid
             audience.extend((kind, name, sequence) for kind, name in keys)
     _AUDIENCE.run(cursor, audience)
+
+
+def store_announced(on: Connection, announced: Sequence[Announced]) -> None:
+    """Store events with their audience in the transaction of a `Call`."""
+    driver = on.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    cursor = driver.cursor()
+    try:
+        _announce(cursor, announced)
+    finally:
+        cursor.close()
 
 
 def _caused(own: Exception, cause: Exception) -> Exception:
