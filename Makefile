@@ -43,8 +43,9 @@ format: $(VENV)/.synced ## format the code and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.synced ## write the settings table and the output of README's tour anew
+docs: $(VENV)/.synced ## write anew the settings table and what README's tour and the example days print
 	$(BIN)/python -m tests.test_docs
+	$(BIN)/python -m tests.examples.test_example_days
 
 web: $(BUNDLE) ## build the web app that the server serves at /
 

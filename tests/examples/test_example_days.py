@@ -1,4 +1,7 @@
-"""Both example days on a real server: as the documentation shows them, and with stock editors."""
+"""Both example days on a real server: as the documentation shows them, and with stock editors.
+
+`make docs` (`python -m tests.examples.test_example_days`) writes what they print into the page.
+"""
 
 import re
 import subprocess
@@ -8,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -17,8 +21,10 @@ from tests.interop.browser import Node
 from tests.interop.conftest import HAS_NODE
 from tests.support.live_server import LiveServer
 
+DAYS = ("clinic_day.py", "mobile_unit.py")
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+PAGE = ROOT / "docs" / "example-days.md"
 
 TOLD_AT_THE_CLINIC = {
     "receptionist": {"visit_completed": 1, "conflict": 1},
@@ -67,11 +73,27 @@ async def node() -> AsyncIterator[Node]:
         yield running
 
 
+def shown_of(name: str) -> re.Pattern[str]:
+    """Where the page shows what this day prints."""
+    return re.compile(rf"(?<=```console\n\$ python examples/{name}\n)(.*?)(?=\n```)", re.DOTALL)
+
+
 def documented(name: str) -> str:
-    page = (ROOT / "docs" / "example-days.md").read_text("utf-8")
-    found = re.search(rf"```console\n\$ python examples/{name}\n(.*?)\n```", page, re.DOTALL)
+    found = shown_of(name).search(PAGE.read_text("utf-8"))
     assert found is not None
     return found[1]
+
+
+def write_page() -> None:
+    """Write what both days print on a fresh server into the page."""
+    with TemporaryDirectory() as folder:
+        server = LiveServer(Path(folder))
+        try:
+            for name in DAYS:
+                text, output = PAGE.read_text("utf-8"), printed(server, name)
+                PAGE.write_text(shown_of(name).sub(lambda _, told=output: told, text), "utf-8")
+        finally:
+            server.kill()
 
 
 def printed(server: LiveServer, name: str) -> str:
@@ -219,3 +241,7 @@ async def test_a_day_with_stock_editors_leaves_the_same(
     wait_until_all_have_left(server, record)
     (check_the_clinic if day == "clinic_day" else check_the_unit)(server, record)
     verify(server)
+
+
+if __name__ == "__main__":
+    write_page()
