@@ -55,7 +55,6 @@ def build_application(
     routes: come before the API's (`/sync/{record_id}`, `/collab`). lifespans: entered in order when
     the server starts and left in reverse when it stops.
     """
-    house.authenticator.attach(house.rooms, house.events)
     resources = resources_of(house, api_endpoints())
     all_routes: list[BaseRoute] = [*routes]
     all_routes += [Route(resource.path, endpoint=resource) for resource in resources]

@@ -47,6 +47,7 @@ def assemble(
     break_glass = BreakGlass(store, rooms, settings, metrics, log, clock)
     events = Hub(store, policies, settings, metrics, log, clock, authenticator)
     events.attach(rooms)
+    authenticator.attach(rooms, events, holders=rooms.lock_holders)
     overseeing = Overseeing(store, rooms, events, policies, settings, clock)
     rooms.attach(events.stored, overseeing.stored)
     heads = AuditHeads(store, metrics, log)

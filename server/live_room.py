@@ -336,7 +336,8 @@ class LiveRoom:
                 answer.set_result(result)
             else:
                 answer.set_exception(failure)
-        if batch.locks_changed:
+        is_over = batch.facts is not None and batch.facts.status != "open"
+        if (is_over and self.locks.close(self.record_id)) or batch.locks_changed:
             self.show_locks()
         self._welcome(items)
         self._after(batch)

@@ -197,6 +197,10 @@ class RoomHost:
             self._tasks.pop(room.record_id, None)
             self._metrics.rooms_loaded.set(len(self._rooms))
 
+    def lock_holders(self) -> set[tuple[str, str]]:
+        """The people and log-ins that hold a field."""
+        return self._locks.logins()
+
     def present(self, profile: str) -> list[tuple[str, Principal]]:
         """Record and person of each socket that has a record of the profile open."""
         return [

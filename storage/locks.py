@@ -62,6 +62,10 @@ class Locks(Protocol):
         self, *, login_id: str | None = None, user_id: str | None = None
     ) -> list[Ended]: ...
 
+    def close(self, record_id: str) -> bool: ...
+
+    def logins(self) -> set[tuple[str, str]]: ...
+
     def expire(self, now: datetime) -> Round: ...
 
 
@@ -78,6 +82,8 @@ class MemoryLocks:
         self.left = self._table.left
         self.returned = self._table.returned
         self.sign_out = self._table.sign_out
+        self.close = self._table.close
+        self.logins = self._table.logins
         self.expire = self._table.expire
 
     async def acquire(

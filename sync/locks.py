@@ -18,7 +18,9 @@ from sync.errors import LockHeld, LockLost, TooManyLocks
 
 __all__ = ["Cause", "Ended", "Hold", "LockTable", "Round", "Terms"]
 
-Cause = Literal["released", "expired", "disconnected", "signed_out", "taken_over", "broken"]
+Cause = Literal[
+    "released", "expired", "disconnected", "signed_out", "taken_over", "broken", "closed"
+]
 """Why a lock ended."""
 
 MAX_ASKERS = 16
@@ -223,6 +225,21 @@ class LockTable:
         for one in ended:
             self._end(one.record_id, one.hold, one.cause)
         return ended
+
+    def close(self, record_id: str) -> bool:
+        """The record takes no edits any more: nobody holds it. Returns whether anybody did."""
+        held = list(self.holds(record_id).values())
+        for hold in held:
+            self._end(record_id, hold, "closed")
+        return bool(held)
+
+    def logins(self) -> set[tuple[str, str]]:
+        """The people and log-ins that hold anything."""
+        return {
+            (hold.holder.user_id, hold.holder.login_id)
+            for holds in self._records.values()
+            for hold in holds.values()
+        }
 
     def expire(self, now: datetime) -> Round:
         """End what is over, warn who is about to lose a field, report all that ended since."""

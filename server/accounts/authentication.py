@@ -52,6 +52,10 @@ def token_hash_of(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def _nobody() -> set[tuple[str, str]]:
+    return set()
+
+
 class Authenticator:
     """The one judge of tokens in this process.
 
@@ -67,6 +71,7 @@ class Authenticator:
         self._metrics = metrics
         self._log = log
         self._cutters: tuple[Cutter, ...] = ()
+        self._holders: Callable[[], set[tuple[str, str]]] = _nobody
         self.passwords = Passwords(settings)
         self._throttle = Throttle(
             failures=settings.login_failures,
@@ -78,9 +83,15 @@ class Authenticator:
         self._accounts: dict[str, User] = {}
         self._last_reread = ""
 
-    def attach(self, *cutters: Cutter) -> None:
-        """From now on the sockets and streams of an ended log-in are cut by all of these."""
+    def attach(
+        self, *cutters: Cutter, holders: Callable[[], set[tuple[str, str]]] = _nobody
+    ) -> None:
+        """From now on the sockets and streams of an ended log-in are cut by all of these.
+
+        holders: people and log-ins that hold what ends with the log-in, also without a socket.
+        """
         self._cutters = cutters
+        self._holders = holders
 
     async def authenticate(self, scope: Scope) -> Principal:
         """Who sends this HTTP request or opens this WebSocket, at the address it comes from.
@@ -228,15 +239,20 @@ class Authenticator:
             self._forget_user(old.id, NOT_ALLOWED, "Your roles were changed.")
 
     async def _check_open_logins(self) -> None:
-        """Re-read log-ins with open sockets, a few people a round: who disables or revokes from the
-        command line also changes the account, which every round sees."""
-        users = sorted({known.principal.user_id for known in self._known.all() if known.sockets})
+        """Re-read log-ins that have open sockets or hold a field, a few people a round: who
+        disables from the command line also changes the account, which every round sees."""
+        holders = self._holders()
+        holding = {login_id for _, login_id in holders}
+        live = {known.principal.user_id for known in self._known.all() if known.sockets}
+        users = sorted(live | {user_id for user_id, _ in holders})
         following = [user_id for user_id in users if user_id > self._last_reread]
         chosen = (following + users)[: min(len(users), READS_PER_ROUND)]
         for user_id in chosen:
             self._last_reread = user_id
             for login in await self._store.directory.logins(user_id):
-                if login.ended_at is not None and self._known.forget(login.id):
+                if login.ended_at is not None and (
+                    self._known.forget(login.id) or login.id in holding
+                ):
                     self._disconnect(login_id=login.id, code=SIGNED_OUT, reason="Signed out.")
 
     async def _user_named(self, username: str) -> User | None:

@@ -257,6 +257,7 @@ async def open_bench(
         break_glass=BreakGlass(store, rooms, settings, metrics, log, clock),
         events=hub, overseeing=Overseeing(store, host, hub, POLICIES, settings, clock),
     )  # fmt: skip
+    authenticator.attach(rooms, hub, holders=host.lock_holders)
     transport = httpx.ASGITransport(build_application(house))
     async with host.running(), httpx.AsyncClient(transport=transport, base_url=BASE) as http:
         yield Bench(

@@ -13,6 +13,7 @@ from server.assembly import assemble
 from server.logs import configure_logs
 from storage import MemoryStore, User
 from tests.server.builders import BASE, FAST, PASSWORD, POLICIES, SteppedClock
+from tests.support.house import living
 
 
 @dataclass
@@ -230,3 +231,38 @@ async def test_signing_out_over_http_frees_the_field(ward: Ward) -> None:
     await ward.http.post("/api/logout", headers=headers)
 
     assert (await ward.call("other", "PUT")).status_code == 200
+
+
+async def test_a_login_revoked_by_another_process_holds_no_field_though_it_has_no_socket() -> None:
+    async with living() as house:
+        record_id = await house.record()
+        path = f"/api/records/{record_id}/locks/vitals.pulse"
+        assert (await house.ask("nurse", "PUT", path)).status_code == 200
+        authenticator = house.house.authenticator
+        who = await authenticator.principal_for_token(await house.token("nurse"), house.now)
+        await house.store.directory.end_login(who.login_id, house.now, "revoked")
+        assert house.rooms.lock_holders() == {(who.user_id, who.login_id)}
+
+        await authenticator.look_for_changes()
+
+        assert house.rooms.lock_holders() == set()
+
+
+async def test_a_record_that_is_over_is_held_by_nobody() -> None:
+    async with living() as house:
+        record_id, other = await house.record(), await house.record()
+        for each in (record_id, other):
+            path = f"/api/records/{each}/locks/vitals.pulse"
+            assert (await house.ask("nurse", "PUT", path)).status_code == 200
+        cancelled = await house.ask(
+            "admin", "PUT", f"/api/records/{record_id}/status",
+            {"status": "cancelled", "reason": "Came twice"},
+        )  # fmt: skip
+        assert cancelled.status_code == 200, cancelled.text
+        await house.rooms.expiry.round(house.now)
+        trail = [e for e in await house.entries(record_id=record_id) if "lock" in e.action]
+        held = house.rooms._locks.holds(record_id), house.rooms._locks.holds(other)
+
+    assert [len(holds) for holds in held] == [0, 1]
+    assert [e.action for e in trail] == ["lock_acquired", "lock_released"]
+    assert trail[-1].detail.endswith("cause=closed")
