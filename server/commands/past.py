@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 from rich.table import Table
 
+from permissions.policy import Policy
 from server.commands.errors import CommandError
 from server.commands.inspection import (
     cell,
@@ -23,6 +24,7 @@ from storage import RecordHead, SqliteStore, User
 from storage.changes import newest_of_each
 from storage.loading import WholeRecord
 from sync.effects import Change, UpdateRow
+from sync.fields import RECORD_ROOT
 from sync.replay import changes_in
 from sync.view import Chart
 
@@ -44,8 +46,18 @@ async def read_history(
         changes = newest_of_each(changes_in(whole.head.id, whole.head.epoch, policy, whole.rows))
     if field is not None:
         changes = [change for change in changes if field in (change.name, change.field)]
+        if not changes:
+            _require_field(policy_for(whole.head, load_policies(settings.profiles)), field)
     users = {user.id: user for user in await store.directory.users()}
     return whole, changes, users
+
+
+def _require_field(policy: Policy, name: str) -> None:
+    """Raises CommandError for what no change can be of."""
+    root, _, key = name.partition(".")
+    known = policy.profile.fields
+    if name not in known and not (key and (root in known or root == RECORD_ROOT)):
+        raise CommandError(f"its profile has no field {name!r}")
 
 
 async def read_past(

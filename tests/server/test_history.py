@@ -328,3 +328,16 @@ async def test_the_command_shows_the_history_as_table_and_json(tmp_path: Path, d
     ]
     assert items[0]["at"] == NOW.isoformat().replace("+00:00", "Z")
     assert items[0]["address"] == "192.0.2.1"
+
+
+async def test_the_command_refuses_a_field_that_the_profile_does_not_have(tmp_path: Path) -> None:
+    async with busy_store(Settings(data=str(tmp_path)).database) as (_, record_id):
+        pass
+
+    import asyncio
+
+    for name, code in (("vitals.puls", 1), ("vitals", 1), ("*", 1), ("vitals.weight", 0)):
+        arguments = ["history", record_id, "--field", name, "--data", str(tmp_path)]
+        result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+        assert result.exit_code == code, name
+        assert code == 0 or repr(name) in result.stderr

@@ -386,7 +386,7 @@ class Ward:
         for conflict in self.clinic.conflicts.values():
             of_field.setdefault(conflict.field, []).append({v.value for v in conflict.values})
         for name, model in self.model.fields.items():
-            if not model.exact:
+            if not model.exact or model.unsure:
                 continue
             conflicts = of_field.get(name, [])
             assert len(conflicts) == model.conflicts, f"{name}: {conflicts}"
