@@ -113,7 +113,7 @@ def test_a_query_for_awareness_of_yjs_is_read_and_written() -> None:
 # Our extensions
 
 
-def test_messages_100_to_103_read_as_the_web_client_reads_them() -> None:
+def test_messages_100_to_104_read_as_the_web_client_reads_them() -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     reason = "Nurses do not write diagnoses – é"
     field = {"field": "diagnosis.plan", "rule": "role", "reason": reason, "value": None}
@@ -122,6 +122,10 @@ def test_messages_100_to_103_read_as_the_web_client_reads_them() -> None:
     assert decoded(MADE["refused"]) == Refused({"refusal": "9.1", "version": 9, "fields": [field]})
     assert decoded(MADE["journal"]) == Journal((JournalEntry(40, 0, 3, at, "01JLOGIN", ""),))
     assert decoded(MADE["notice"]) == Notice({"event": "session_user_joined", "user": "é😀"})
+    assert decoded(MADE["lock"]) == LockRequest(action="renew", field="vitals.pulse", fence=41)
+    assert decoded(MADE["lock_acquire"]) == LockRequest(
+        action="acquire", field="vitals.pulse", take_over=True
+    )
 
 
 @given(st.integers(0, 2**53 - 1), st.integers(0, 2**53 - 1))

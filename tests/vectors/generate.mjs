@@ -261,6 +261,8 @@ save('messages.json', {
   }))),
   journal: framed(102, e => encoding.writeVarString(e, JSON.stringify([[40, 0, 3, 1767225600000, '01JLOGIN', '']]))),
   notice: framed(103, e => encoding.writeVarString(e, JSON.stringify({ event: 'session_user_joined', user: 'é😀' }))),
+  lock: framed(104, e => encoding.writeVarString(e, JSON.stringify({ action: 'renew', field: 'vitals.pulse', fence: 41 }))),
+  lock_acquire: framed(104, e => encoding.writeVarString(e, JSON.stringify({ action: 'acquire', field: 'vitals.pulse', take_over: true }))),
   state: hex(Y.encodeStateAsUpdate(doc)),
   state_vector: hex(Y.encodeStateVector(doc))
 })

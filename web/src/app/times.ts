@@ -1,26 +1,29 @@
 /** Times, ages and sizes as people read them, in their language. Stored times stay ISO 8601. */
 
 export function clockTime(at: number | string, language: string): string {
-  return new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit' }).format(
+  return new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(
     new Date(at),
   )
 }
 
 export function dayAndTime(at: number | string, language: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(
-    new Date(at),
-  )
+  const date = new Date(at)
+  return Number.isNaN(date.getTime()) ? String(at) : `${dayOf(date, language)} ${clockTime(at, language)}`
 }
 
-/** A date of birth without a doubt about day and month: 14-Jul-1992. */
+/** A date of birth: 14-Jul-1992. */
 export function birthDate(iso: string, language: string): string {
   const date = new Date(`${iso}T00:00:00Z`)
-  if (Number.isNaN(date.getTime())) return iso
+  return Number.isNaN(date.getTime()) ? iso : dayOf(date, language, 'UTC')
+}
+
+/** Without a doubt about day and month, in every language. */
+function dayOf(date: Date, language: string, timeZone?: string): string {
   const parts = new Intl.DateTimeFormat(language, {
     day: '2-digit',
     month: 'short',
     year: 'numeric',
-    timeZone: 'UTC',
+    ...(timeZone === undefined ? {} : { timeZone }),
   }).formatToParts(date)
   return (['day', 'month', 'year'] as const)
     .map((type) => parts.find((part) => part.type === type)?.value ?? '')
@@ -36,6 +39,12 @@ export function ageOf(iso: string, now: number): { count: number; unit: 'years' 
     (today.getUTCFullYear() - born.getUTCFullYear()) * 12 + today.getUTCMonth() - born.getUTCMonth()
   if (today.getUTCDate() < born.getUTCDate()) months--
   return months < 24 ? { count: months, unit: 'months' } : { count: Math.floor(months / 12), unit: 'years' }
+}
+
+/** 4:12; nothing is left of what is over. */
+export function timeLeft(leftMs: number): string {
+  const seconds = Math.max(0, Math.round(leftMs / 1000))
+  return `${String(Math.floor(seconds / 60))}:${String(seconds % 60).padStart(2, '0')}`
 }
 
 export function minutesSince(at: number | string, now: number): number {

@@ -10,18 +10,25 @@ import { useField, useMayWrite, useOnScreen, usePeople } from '../screens/record
 import { HistoryButton } from '../screens/record/history/HistoryButton'
 import { EditorOf } from './editors'
 import { Flag } from './Flag'
+import { KeptDraft, LockState } from './LockState'
 import { editable, shown } from './shown'
+import { useFieldLock } from './useFieldLock'
 
 export function FieldRow({ form }: { form: FieldForm }): ReactNode {
   const { t } = useTranslation()
   const id = useId()
+  const { record } = useOnScreen()
   const mine = useMayWrite(form)
   const value = useField(form.name)
   const flash = useFlash(form.name)
+  const held = useFieldLock(form.name)
+  const draft = useListened(record.drafts.changes, () => record.drafts.get(form.name))
+  const [again, setAgain] = useState(false)
+  const stopped = draft !== null && (held.barred || held.mine?.state === 'lost')
   return (
     <div className="field-row" data-field={form.name} data-flash={flash !== null}>
-      {mine ? (
-        <Editable id={id} form={form} />
+      {mine && !held.barred && !stopped ? (
+        <Editable id={id} form={form} draft={draft} focused={again} />
       ) : (
         <>
           <span className="field-label">{form.title}</span>
@@ -37,8 +44,20 @@ export function FieldRow({ form }: { form: FieldForm }): ReactNode {
           </span>
         )}
         <Typing name={form.name} />
+        <LockState name={form.name} title={form.title} held={held} asks={mine} />
         <HistoryButton name={form.name} title={form.title} />
       </span>
+      {mine && stopped && (
+        <KeptDraft
+          name={form.name}
+          text={form.value.options[draft] ?? draft}
+          held={held}
+          onAgain={() => {
+            setAgain(true)
+            record.locks.touch(form.name)
+          }}
+        />
+      )}
     </div>
   )
 }
@@ -57,19 +76,38 @@ function ReadOnly({ form }: { form: FieldForm }): ReactNode {
 }
 
 /** A draft while the box is in use; written when it is left. A colleague's change never takes it. */
-function Editable({ id, form }: { id: string; form: FieldForm }): ReactNode {
+function Editable(props: {
+  id: string
+  form: FieldForm
+  draft: string | null
+  /** Whether to go on where a lock had stopped it. */
+  focused: boolean
+}): ReactNode {
+  const { id, form, draft } = props
   const { t } = useTranslation()
   const { record } = useOnScreen()
   const value = useField(form.name)
-  const [draft, setDraft] = useState<string | null>(null)
   const [mistake, setMistake] = useState<Mistake | null>(null)
+  const [inUse, setInUse] = useState(false)
   const base = useRef(value)
+  const setDraft = (text: string | null): void => {
+    record.drafts.set(form.name, text)
+  }
+  useEffect(() => {
+    if (props.focused) document.getElementById(id)?.focus()
+    return () => {
+      // Taken away while somebody was in it; a lock that was lost has its words to say first.
+      if (record.locks.own(form.name)?.state !== 'lost') record.locks.end(form.name)
+    }
+  }, [])
   const standing = editable(value)
   const overtaken = draft !== null && draft !== standing && base.current !== value
 
   const begin = (): void => {
     base.current = value
+    setInUse(true)
     record.presence.show({ typing: form.name })
+    record.locks.begin(form.name)
   }
   const commit = (text: string): void => {
     const read = readValue(form.value, text)
@@ -80,9 +118,13 @@ function Editable({ id, form }: { id: string; form: FieldForm }): ReactNode {
   }
   const leave = (): void => {
     record.presence.show({ typing: null })
+    setInUse(false)
+    // Stopped by a lock: the text stays a draft until its author says more.
+    if (record.locks.own(form.name)?.state === 'lost' && draft !== null) return
     // An untouched box writes nothing, whatever came in meanwhile.
     if (draft !== null && draft !== standing) commit(draft)
     else setDraft(null)
+    record.locks.end(form.name)
   }
   return (
     <>
@@ -101,6 +143,7 @@ function Editable({ id, form }: { id: string; form: FieldForm }): ReactNode {
           onText={(text) => {
             setDraft(text)
             record.presence.show({ typing: form.name })
+            record.locks.touch(form.name)
           }}
           onChosen={(text) => {
             setDraft(text)
@@ -132,6 +175,29 @@ function Editable({ id, form }: { id: string; form: FieldForm }): ReactNode {
               }}
             >
               {t('field.takeTheirs')}
+            </Button>
+          </>
+        )}
+        {mistake === null && !overtaken && draft !== null && draft !== standing && !inUse && (
+          <>
+            {t('field.notWritten')}{' '}
+            <Button
+              size="compact-sm"
+              variant="default"
+              onClick={() => {
+                commit(draft)
+              }}
+            >
+              {t('conflict.write')}
+            </Button>{' '}
+            <Button
+              size="compact-sm"
+              variant="subtle"
+              onClick={() => {
+                setDraft(null)
+              }}
+            >
+              {t('lock.discard')}
             </Button>
           </>
         )}

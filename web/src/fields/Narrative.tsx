@@ -5,13 +5,16 @@ import { useTranslation } from 'react-i18next'
 import * as Y from 'yjs'
 
 import { useMayWrite, useOnScreen, usePeople } from '../screens/record/context'
+import { LockState } from './LockState'
 import { editBetween } from './text_edit'
+import { useFieldLock } from './useFieldLock'
 
 export function Narrative({ form }: { form: FieldForm }): ReactNode {
   const { t } = useTranslation()
   const id = useId()
   const { record } = useOnScreen()
   const mine = useMayWrite(form)
+  const held = useFieldLock(form.name)
   const others = usePeople().filter((one) => !one.me)
   const typists = others.filter((one) => one.typing === form.name)
   return (
@@ -19,11 +22,12 @@ export function Narrative({ form }: { form: FieldForm }): ReactNode {
       <label className="field-label" htmlFor={id}>
         {form.title}
       </label>
-      {mine ? (
+      {mine && !held.barred ? (
         <SharedText id={id} text={record.fields.text(form.name)} field={form.name} others={others} />
       ) : (
         <ReadText id={id} text={record.fields.text(form.name)} />
       )}
+      <LockState name={form.name} title={form.title} held={held} asks={mine} />
       <span className="typing" role="status">
         {typists.map((one) => t('field.typing', { name: one.name })).join(' · ')}
       </span>

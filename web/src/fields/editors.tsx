@@ -8,6 +8,8 @@ import { NativeSelect, Textarea, TextInput } from '@mantine/core'
 import type { FocusEvent, KeyboardEvent, ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 
+import { birthDate } from '../app/times'
+
 export interface EditorProps {
   readonly id: string
   readonly rules: ValueForm
@@ -140,11 +142,26 @@ const EDITORS: Readonly<Record<string, Editor>> = {
     />
   ),
   boolean: YesNo,
-  date: (props) => <Line {...props} type="date" />,
+  date: (props) => <DateBox {...props} />,
   time: (props) => <Line {...props} type="time" />,
   datetime: (props) => <Moment {...props} />,
   visual_acuity: Acuity,
   reference: (props) => <Choice {...props} data={[...(props.references ?? [])]} />,
+}
+
+/** The browser's own picker; what stands in it reads 14-Jul-1992 until somebody is in the box. */
+function DateBox(props: EditorProps): ReactNode {
+  const { i18n } = useTranslation()
+  return (
+    <span className="date-box">
+      <Line {...props} type="date" />
+      {props.text !== '' && (
+        <span className="date-read" aria-hidden>
+          {birthDate(props.text, i18n.language)}
+        </span>
+      )}
+    </span>
+  )
 }
 
 /** The browser edits local time without a zone; what is stored is UTC. */

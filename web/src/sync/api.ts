@@ -100,11 +100,17 @@ export class Api {
   readonly #origin: string
   readonly #token: () => string | null
   readonly #onSignedOut: () => void
+  #aheadMs = 0
 
   constructor(origin: string, token: () => string | null, onSignedOut: () => void = () => undefined) {
     this.#origin = origin
     this.#token = token
     this.#onSignedOut = onSignedOut
+  }
+
+  /** What time it is on the server, to the second, by its last answer. */
+  serverNow(): number {
+    return Date.now() - this.#aheadMs
   }
 
   /** The JSON of the answer. Throws Problem, Unreachable. */
@@ -144,6 +150,9 @@ export class Api {
     } catch (error) {
       throw new Unreachable('the server cannot be reached', { cause: error })
     }
+    const date = Date.parse(answer.headers.get('Date') ?? '')
+    // Its seconds are cut: half of one is the smaller error.
+    if (!Number.isNaN(date)) this.#aheadMs = Date.now() - date - 500
     if (answer.ok) return answer
     if (answer.status === 401 && token !== null) this.#onSignedOut()
     throw new Problem(answer.status, await problemBody(answer), retryAfter(answer))

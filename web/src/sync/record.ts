@@ -8,8 +8,10 @@ import * as Y from 'yjs'
 
 import { Connection, type Link, type MakeSocket } from './connection'
 import { StorageTrouble, troubleOf } from './database'
+import { Drafts } from './drafts'
 import { Fields, partsOf, type Change, type Entry, type Json } from './fields'
 import { Listeners } from './listeners'
+import { Locks } from './locks'
 import { Presence } from './presence'
 import { sealOf } from './seal'
 import type { KeptRefusal, OutboxItem, PersonStore } from './store'
@@ -40,6 +42,8 @@ export interface Surroundings {
   readonly liveTabs: () => Promise<ReadonlySet<string>>
   /** What others left on this device for this record. */
   readonly deliveries: () => Promise<readonly Delivery[]>
+  /** What time it is on the server; this device's own time where nobody knows. */
+  readonly serverNow?: () => number
 }
 
 export interface RecordStatus {
@@ -100,6 +104,8 @@ export class OpenRecord {
   readonly doc = new Y.Doc()
   readonly fields: Fields
   readonly presence: Presence
+  readonly locks: Locks
+  readonly drafts: Drafts
   readonly statusChanges = new Listeners()
   readonly fieldChanges = new Listeners<Change>()
   readonly notices = new Listeners<Notice>()
@@ -161,6 +167,15 @@ export class OpenRecord {
     this.presence = new Presence(this.doc, (update) => {
       this.#connection.send({ kind: 'awareness', update })
     })
+    this.locks = new Locks(
+      (request) => this.#connection.send({ kind: 'lock', request }),
+      () => this.serverNow(),
+    )
+    this.drafts = new Drafts((drafts) => {
+      around.store.keepHead(id, { drafts }).catch((error: unknown) => {
+        this.#refresh({ trouble: troubleOf(error) })
+      })
+    })
     this.doc.on('update', (update: Uint8Array, origin: unknown, _doc: Y.Doc, in_: Y.Transaction) => {
       if (origin !== REMOTE && origin !== STORED) this.#wrote(update, in_)
       if (origin !== STORED) this.#keepSoon()
@@ -174,6 +189,10 @@ export class OpenRecord {
 
   get status(): RecordStatus {
     return this.#status
+  }
+
+  serverNow(): number {
+    return this.#around.serverNow?.() ?? Date.now()
   }
 
   // -- connecting ---------------------------------------------------------------------------------
@@ -191,7 +210,9 @@ export class OpenRecord {
 
   /** Leave it; resolves when the state is kept. Unsent edits stay in the store. */
   async close(): Promise<void> {
+    this.drafts.flush()
     this.#closed = true
+    this.locks.destroy()
     this.#connection.stop()
     for (const timer of [this.#keepTimer, this.#storeTimer, this.#pumpTimer]) clearTimeout(timer)
     this.presence.destroy()
@@ -253,6 +274,7 @@ export class OpenRecord {
       // Edits of a window that still lives are its own to send.
       const orphans = outbox.filter((item) => !live.has(item.tab))
       this.#pending.unshift(...orphans.map((item) => this.#stored(item)))
+      this.drafts.restore(head?.drafts ?? {})
       this.#refresh({
         refusals,
         savedAt: head?.savedAt ?? null,
@@ -383,6 +405,7 @@ export class OpenRecord {
     }
     this.#ask()
     this.presence.announce()
+    this.locks.opened()
     this.#count()
   }
 
@@ -393,6 +416,7 @@ export class OpenRecord {
         if (pending.state === 'sending') pending.state = 'local'
       }
       this.presence.forget()
+      this.locks.closed()
     }
     this.#refresh({ link, synced: link.kind === 'open' && this.#status.synced })
     this.#count()
@@ -436,10 +460,12 @@ export class OpenRecord {
         })
         break
       case 'notice':
+        this.locks.hear(message.notice)
         this.notices.tell(message.notice)
         break
       case 'auth':
       case 'journal':
+      case 'lock':
       case 'unknown':
         break // nothing that this protocol sends us
     }

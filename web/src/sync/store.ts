@@ -43,6 +43,8 @@ export interface RecordHead {
   /** Made on this device and not yet known to the server. */
   readonly unborn: boolean
   readonly patientId: string | null
+  /** What was typed into fields and is not written. */
+  readonly drafts?: Readonly<Record<string, string>>
 }
 
 export interface KeptRefusal {

@@ -1,5 +1,5 @@
 /**
- * Messages of `/sync/{record}` ↔ bytes: y-protocols' sync, auth and awareness, and Fieldchart's 100 to 103.
+ * Messages of `/sync/{record}` ↔ bytes: y-protocols' sync, auth and awareness, and Fieldchart's 100 to 104.
  *
  * The mirror of `sync/wire.py`: same names, same vectors (tests/vectors/messages.json).
  */
@@ -36,6 +36,14 @@ export interface Notice {
   readonly [name: string]: unknown
 }
 
+/** A message 104. `fence` means exactly that lock; `take_over`: from another window of the same person. */
+export interface LockRequest {
+  readonly action: 'acquire' | 'renew' | 'release'
+  readonly field: string
+  readonly fence?: number
+  readonly take_over?: boolean
+}
+
 export type Message =
   | { readonly kind: 'sync_step1'; readonly stateVector: Uint8Array }
   | { readonly kind: 'sync_step2'; readonly update: Uint8Array }
@@ -47,6 +55,7 @@ export type Message =
   | { readonly kind: 'refused'; readonly refused: Refused }
   | { readonly kind: 'journal'; readonly entries: readonly JournalEntry[] }
   | { readonly kind: 'notice'; readonly notice: Notice }
+  | { readonly kind: 'lock'; readonly request: LockRequest }
   | { readonly kind: 'unknown'; readonly type: number }
 
 const SYNC = 0
@@ -57,6 +66,7 @@ const SAVED = 100
 const REFUSED = 101
 const JOURNAL = 102
 const NOTICE = 103
+const LOCK = 104
 
 export class MalformedMessage extends Error {
   override readonly name = 'MalformedMessage'
@@ -101,6 +111,9 @@ export function encodeMessage(message: Message): Uint8Array {
     case 'notice':
       writeJson(to, NOTICE, message.notice)
       break
+    case 'lock':
+      writeJson(to, LOCK, message.request)
+      break
     case 'unknown':
       throw new MalformedMessage(`message type ${message.type} cannot be written`)
   }
@@ -142,6 +155,8 @@ function readMessage(from: decoding.Decoder): Message {
       return { kind: 'journal', entries: asJournal(readJson(from)) }
     case NOTICE:
       return { kind: 'notice', notice: asNotice(readJson(from)) }
+    case LOCK:
+      return { kind: 'lock', request: asLockRequest(readJson(from)) }
     default:
       return { kind: 'unknown', type }
   }
@@ -217,4 +232,20 @@ function asNotice(value: unknown): Notice {
     throw new MalformedMessage('a notice names its event')
   }
   return value as Notice
+}
+
+function asLockRequest(value: unknown): LockRequest {
+  if (!isObject(value) || typeof value.field !== 'string' || !isLockAction(value.action)) {
+    throw new MalformedMessage('a lock message names an action and a field')
+  }
+  return {
+    action: value.action,
+    field: value.field,
+    ...(typeof value.fence === 'number' ? { fence: value.fence } : {}),
+    ...(value.take_over === true ? { take_over: true } : {}),
+  }
+}
+
+function isLockAction(value: unknown): value is LockRequest['action'] {
+  return value === 'acquire' || value === 'renew' || value === 'release'
 }

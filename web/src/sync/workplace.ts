@@ -158,6 +158,7 @@ export class Workplace {
       makeSocket: this.#place.makeSocket ?? browserSocket,
       liveTabs: () => liveTabs(this.#place.tab),
       deliveries: () => this.#place.othersFor(id),
+      serverNow: () => this.api.serverNow(),
     })
     const made: Held = {
       record,

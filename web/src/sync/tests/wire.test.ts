@@ -35,6 +35,8 @@ const NAMED: readonly (readonly [string, Message])[] = [
   ],
   ['journal', { kind: 'journal', entries: [[40, 0, 3, 1_767_225_600_000, '01JLOGIN', '']] }],
   ['notice', { kind: 'notice', notice: { event: 'session_user_joined', user: 'é😀' } }],
+  ['lock', { kind: 'lock', request: { action: 'renew', field: 'vitals.pulse', fence: 41 } }],
+  ['lock_acquire', { kind: 'lock', request: { action: 'acquire', field: 'vitals.pulse', take_over: true } }],
 ]
 
 test.each(NAMED)('%s reads and writes as in the vectors that Python reads', (name, message) => {
