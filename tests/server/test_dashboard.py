@@ -281,3 +281,33 @@ async def _copies(store: SqliteStore, record_id: str, count: int) -> None:
         )
 
     await store._database.write(copy)
+
+
+@pytest.mark.rule("DASH-4")
+async def test_who_oversees_and_listens_is_told_of_changes_gathered_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.overseeing.TELL_SECONDS", 0.2)
+    async with living() as house:
+        day, hub = ScreeningDay(house), house.house.events
+        await day.do(0, 0, 0)
+        streams = {
+            who: hub.subscribe(await day._principal(who), (), None)
+            for who in ("supervisor", "doctor")
+        }
+        begun = asyncio.get_running_loop().time()
+        for what in range(4):
+            await day.do(4, 0, what)
+        gathered = asyncio.get_running_loop().time() - begun < 0.2
+        await asyncio.sleep(0.25)  # the loop's own timer tells
+        told = {
+            who: [frame for frame in stream._queue if frame.startswith(b"event: dashboard")]
+            for who, stream in streams.items()
+        }
+        tag = house.house.overseeing.tag(PROFILE).encode()
+
+    assert told["doctor"] == []
+    assert told["supervisor"]
+    assert PROFILE.encode() in told["supervisor"][-1]
+    assert tag in told["supervisor"][-1], "the last word is the state that stands"
+    assert len(told["supervisor"]) <= 2 or not gathered
