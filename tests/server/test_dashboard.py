@@ -3,7 +3,6 @@
 import asyncio
 import json
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -243,27 +242,20 @@ async def test_nothing_is_read_while_nothing_changes_and_one_drawing_serves_all(
         assert (later.status_code, len(reads)) == (200, 2)
 
 
-async def test_two_thousand_records_are_added_up_in_less_than_fifty_milliseconds(
-    tmp_path: Path,
-) -> None:
+async def test_two_thousand_records_are_added_up_without_opening_one(tmp_path: Path) -> None:
     store = await SqliteStore.open(tmp_path / "store.db")
     async with living(store) as house:
         day = ScreeningDay(house)
         for deed in (0, 3, 4, 6):
             await day.do(deed, 0, 30)
         await _copies(store, day.records[0], 2000)
-        took = []
-        for _ in range(5):
-            house.step(minutes=1)
-            await house.ask("supervisor", "GET", "/api/me")
-            begun = time.perf_counter()
-            shown = await day.dashboard()
-            took.append(time.perf_counter() - begun)
-    await store.close()
+        loaded = house.rooms.loaded()
+        house.step(minutes=1)
+        shown = await day.dashboard()
 
-    assert sum(step["in_progress"] for step in shown["steps"]) == 2001
-    # Fifty milliseconds on a machine of its own (benchmarks); tests share theirs.
-    assert min(took) < 0.25, took
+        assert sum(step["in_progress"] for step in shown["steps"]) == 2001
+        assert house.rooms.loaded() == loaded
+    await store.close()
 
 
 async def _copies(store: SqliteStore, record_id: str, count: int) -> None:

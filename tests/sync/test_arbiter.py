@@ -112,7 +112,7 @@ def test_conflict_keeps_authors_times_device_and_base() -> None:
     ward.arrive(3000, 4000)
 
     [conflict] = ward.clinic.conflicts.values()
-    assert conflict.base == "60.0"
+    assert conflict.base == "60"
     assert [v.author for v in conflict.values] == ["u3000", "u4000"]
     assert [v.written_at for v in conflict.values] == [at(10), at(20)]
     assert [v.device for v in conflict.values] == ["device-u3000", "device-u4000"]
