@@ -13,6 +13,7 @@ from server.rest import (
     assignments,
     audit,
     board,
+    colleagues,
     conflicts,
     dashboard,
     emergencies,
@@ -38,7 +39,7 @@ def api_endpoints() -> tuple[Endpoint, ...]:
     """Every HTTP call; OpenAPI describes exactly these."""
     resources = (
         login, profiles, records, sessions, steps, assignments, conflicts, refusals, locks, audit,
-        emergencies, history, past, events, board, dashboard,
+        emergencies, history, past, events, board, dashboard, colleagues,
     )  # fmt: skip
     calls = tuple(endpoint for resource in resources for endpoint in resource.ENDPOINTS)
     return (*calls, *about_endpoints(calls))

@@ -50,6 +50,10 @@ CALLS: Calls = [
     ("GET", "/api/dashboard?profile=outpatient", None, {}, "nurse", "supervisor", 403, 200),
     ("GET", "/api/notifications", None, {}, "doctor", "nurse", 200, 200),
     ("POST", f"/api/notifications/{ULID}/ack", None, {}, "doctor", "nurse", 404, 404),
+    (
+        "GET", "/api/profiles/outpatient/colleagues?role=nurse", None, {}, "receptionist", "nurse",
+        403, 200,
+    ),
     ("GET", "/api/audit", None, {}, "nurse", "supervisor", 403, 200),
     ("GET", "/api/audit/export", None, {}, "nurse", "supervisor", 403, 200),
     ("POST", "/api/records/{id}/conflicts/1.1/resolve", CHOICE, {}, "doctor", "nurse", 403, 404),

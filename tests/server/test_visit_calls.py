@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from ulid import ULID
 
@@ -257,6 +258,30 @@ async def test_of_two_who_press_complete_one_wins_and_the_other_is_told(site: Si
     assert statuses == [200, 409, 200]
     assert answers[1].json()["current_step"] == "laboratory"
     assert answers[0].json()["version"] == answers[2].json()["version"]
+
+
+async def test_colleagues_are_those_with_the_role_and_no_other(site: Site) -> None:
+    path = "/profiles/outpatient/colleagues"
+    gone = site.ids["other_nurse"]
+
+    nurses = await site.call("nurse", "GET", path, params={"role": "nurse"})
+    officers = await site.call("supervisor", "GET", path, params={"role": "clinical_officer"})
+    curious = await site.call("nurse", "GET", path, params={"role": "clinical_officer"})
+    nonsense = await site.call("supervisor", "GET", path, params={"role": "doctor"})
+    nowhere = await site.call("nurse", "GET", "/profiles/x/colleagues", params={"role": "nurse"})
+    account = await site.store.directory.user(gone)
+    await site.store.directory.update_user(
+        msgspec.structs.replace(account, disabled=True), site.clock()
+    )
+    left = await site.call("nurse", "GET", path, params={"role": "nurse"})
+
+    assert [one["username"] for one in nurses.json()["items"]] == ["nurse", "other_nurse"]
+    assert {one["role"] for one in nurses.json()["items"]} == {"nurse"}
+    assert [one["username"] for one in officers.json()["items"]] == [
+        "clinical_officer", "other_officer",
+    ]  # fmt: skip
+    assert (curious.status_code, nonsense.status_code, nowhere.status_code) == (403, 422, 404)
+    assert [one["username"] for one in left.json()["items"]] == ["nurse"]
 
 
 async def test_if_match_is_honoured(site: Site) -> None:

@@ -4,7 +4,7 @@ import { Center, DirectionProvider, Loader, MantineProvider, useDirection } from
 import type { i18n } from 'i18next'
 import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react'
 import { I18nextProvider, useTranslation } from 'react-i18next'
-import { Redirect, Route, Switch } from 'wouter'
+import { Redirect, Route, Switch, useLocation, useRoute } from 'wouter'
 
 import { directionOf } from '../i18n'
 import { Queue } from '../screens/Queue'
@@ -17,6 +17,7 @@ import { useAutomaticLock, wasHereRecently } from './inactivity'
 // Everything beyond sign-in and queue is loaded when it is opened; the service worker has it already.
 const NewPatient = lazy(() => import('../screens/NewPatient'))
 const RecordScreen = lazy(() => import('../screens/record/RecordScreen'))
+const Wall = lazy(() => import('../screens/queue/Wall'))
 const Help = lazy(() => import('../screens/Help'))
 const NotFound = lazy(() => import('../screens/NotFound'))
 
@@ -58,18 +59,41 @@ function Here(): ReactNode {
     })
   }, [device])
   useAutomaticLock(device)
+  const [onWall, wall] = useRoute('/wall/:profile?')
+  const [leaving, setLeaving] = useState(false)
+  const [, go] = useLocation()
+  useEffect(() => {
+    if (!leaving || at === null || at.locked) return
+    setLeaving(false)
+    go('/queue')
+  }, [leaving, at, go])
   if (at === null) return resumed ? <SignIn /> : <Waiting />
   return (
     <WorkplaceProvider key={at.person.userId} at={at}>
-      {at.locked && <SignIn locked={at.person} />}
-      {/* Kept mounted behind the lock: what was being typed is still there afterwards. */}
-      <div hidden={at.locked}>
-        <Frame>
+      {at.locked && !(onWall && !leaving) && <SignIn locked={at.person} />}
+      {onWall ? (
+        // It shows no names, so it goes on when the screen locks itself; whoever leaves it signs in.
+        (!at.locked || !leaving) && (
           <Suspense fallback={<Waiting />}>
-            <Screens />
+            <Wall
+              profile={wall.profile ?? null}
+              onLeave={() => {
+                setLeaving(at.locked)
+                if (!at.locked) go('/queue')
+              }}
+            />
           </Suspense>
-        </Frame>
-      </div>
+        )
+      ) : (
+        // Kept mounted behind the lock: what was being typed is still there afterwards.
+        <div hidden={at.locked}>
+          <Frame>
+            <Suspense fallback={<Waiting />}>
+              <Screens />
+            </Suspense>
+          </Frame>
+        </div>
+      )}
     </WorkplaceProvider>
   )
 }

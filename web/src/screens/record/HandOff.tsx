@@ -1,14 +1,16 @@
 /** What the current step still needs, and the one button that hands the patient on. Works offline: it
  * writes an intent, and the server answers with the record's facts or with a refusal. */
-import { isFilled, type Profile, type StepForm } from '@fieldchart/client'
+import { fieldNamed, isFilled, type OpenRecord, type Profile, type StepForm } from '@fieldchart/client'
 import { Button, Group, NativeSelect, TextInput } from '@mantine/core'
-import { type ReactNode, useState, useCallback, useSyncExternalStore } from 'react'
+import { type ReactNode, useCallback, useState, useSyncExternalStore } from 'react'
 import { useTranslation } from 'react-i18next'
+import { useLocation } from 'wouter'
 
 import { useMe, useStatus } from '../../app/context'
 import { useField, useOnScreen, useSteps } from './context'
+import { sectionsOf } from './Rail'
 
-export function HandOff(): ReactNode {
+export function HandOff({ page }: { page: string }): ReactNode {
   const { t } = useTranslation()
   const { record, profile } = useOnScreen()
   const current = useField('record.current_step')
@@ -16,28 +18,31 @@ export function HandOff(): ReactNode {
   const steps = useSteps()
   const me = useMe()
   const status = useStatus(record)
-  const step = profile.steps.find((one) => one.id === current)
+  // A record that was made here without the server stands at its first step.
+  const step = profile.steps.find((one) => one.id === current) ?? (current === undefined ? profile.steps[0] : undefined)
   const asked = useField(`progress.${step?.id ?? ''}`) !== undefined
   const missing = useMissing(step)
   const [returning, setReturning] = useState(false)
-  if (step === undefined || !open || steps === null) return null
+  const unborn = current === undefined
+  if (step === undefined || !(open || unborn)) return null
   const mine = step.role !== null && me.roles.includes(step.role)
-  const facts = steps[step.id]
+  const facts = steps?.[step.id]
   const next = nextTitle(profile, step)
   const ask = (action: string, more: Readonly<Record<string, string>> = {}): void => {
+    // What stands in a box is written before the step is left.
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur()
     record.set(`progress.${step.id}`, { action, at: new Date().toISOString(), ...more })
   }
-  const reasons = [
-    ...missing,
-    ...(status.disputed.length > 0 ? [t('handOff.disputed')] : []),
-  ]
   return (
     <footer className="hand-off" aria-label={t('handOff.title')}>
-      <span className="bar-text">
+      <div className="bar-text">
         <span className="quiet">{t('handOff.now')}</span> <strong>{step.title}</strong>{' '}
-        {reasons.length > 0 && t('handOff.missing', { fields: reasons.join(', ') })}
-        {asked && ` ${t('handOff.asked')}`}
-      </span>
+        {asked ? (
+          <span role="status">{t('handOff.asked')}</span>
+        ) : (
+          <Needed page={page} names={missing} disputed={status.disputed} />
+        )}
+      </div>
       {mine && (
         <Group gap="xs">
           {facts?.status !== 'in_progress' && !asked && (
@@ -50,7 +55,7 @@ export function HandOff(): ReactNode {
               {t('handOff.start')}
             </Button>
           )}
-          {step.returns_to.length > 0 && (
+          {step.returns_to.length > 0 && !asked && (
             <Button
               variant="default"
               aria-expanded={returning}
@@ -62,7 +67,7 @@ export function HandOff(): ReactNode {
             </Button>
           )}
           <Button
-            disabled={reasons.length > 0 || asked}
+            disabled={missing.length > 0 || status.disputed.length > 0 || asked}
             onClick={() => {
               ask('complete')
             }}
@@ -83,6 +88,61 @@ export function HandOff(): ReactNode {
       )}
     </footer>
   )
+}
+
+/** What stands against handing on; each name leads to its box, on whatever page that is. */
+function Needed(props: {
+  page: string
+  names: readonly string[]
+  disputed: readonly string[]
+}): ReactNode {
+  const { t } = useTranslation()
+  const { record, profile } = useOnScreen()
+  const [, go] = useLocation()
+  const all = [
+    ...props.names.map((name) => ({ name, title: titleOf(profile, name), disputed: false })),
+    ...props.disputed.map((name) => ({ name, title: titleOf(profile, name), disputed: true })),
+  ]
+  if (all.length === 0) return null
+  const show = (name: string): void => {
+    const here = sectionsOf(profile, props.page).some((section) => holds(section, name))
+    if (!here) go(`/records/${record.id}/all`)
+    focusOn(name)
+  }
+  return (
+    <span>
+      {t('handOff.needed')}{' '}
+      {all.map((one) => (
+        <button
+          type="button"
+          className="needed"
+          key={`${one.name} ${String(one.disputed)}`}
+          onClick={() => {
+            show(one.name)
+          }}
+        >
+          {one.disputed ? `≠ ${t('handOff.disputedField', { field: one.title })}` : one.title}
+        </button>
+      ))}
+    </span>
+  )
+}
+
+function holds(section: Profile['sections'][number], name: string): boolean {
+  return section.name === name || section.fields.some((field) => field.name === name)
+}
+
+const FRAMES = 20
+
+/** The box of a field, once its page is there. */
+function focusOn(name: string, left: number = FRAMES): void {
+  requestAnimationFrame(() => {
+    const box = document.querySelector<HTMLElement>(
+      `[data-field="${CSS.escape(name)}"] :is(input, select, textarea, .entries > button, button)`,
+    )
+    if (box !== null) box.focus()
+    else if (left > 0) focusOn(name, left - 1)
+  })
 }
 
 function Return(props: {
@@ -117,7 +177,7 @@ function Return(props: {
           props.onReturn(to, reason.trim())
         }}
       >
-        {t('handOff.return')}
+        {t('handOff.sendBack')}
       </Button>
     </Group>
   )
@@ -129,24 +189,12 @@ function nextTitle(profile: Profile, step: StepForm): string | null {
   return (following.find((one) => !one.optional) ?? following[0])?.title ?? null
 }
 
-/** The titles of what the step requires and nobody has filled; of each group one is enough. */
+/** What the step requires and nobody has filled: the first field of each group; one of a group is enough. */
 function useMissing(step: StepForm | undefined): readonly string[] {
   const { record, profile } = useOnScreen()
   const subscribe = useCallback(
     (listener: () => void) => {
-      const names = step?.required.flat() ?? []
-      const stops = names.map((name) => {
-        const entries = sectionOfEntries(profile, name)
-        if (entries) return record.fields.subscribeSection(name, listener)
-        if (isNarrative(profile, name)) {
-          const text = record.fields.text(name)
-          text.observe(listener)
-          return () => {
-            text.unobserve(listener)
-          }
-        }
-        return record.fields.subscribe(name, listener)
-      })
+      const stops = (step?.required.flat() ?? []).map((name) => watched(record, profile, name, listener))
       return () => {
         for (const stop of stops) stop()
       }
@@ -155,32 +203,45 @@ function useMissing(step: StepForm | undefined): readonly string[] {
   )
   const joined = useSyncExternalStore(subscribe, () =>
     (step?.required ?? [])
-      .filter((group) => !group.some((name) => has(name)))
-      .map((group) => titleOf(profile, group[0] ?? ''))
+      .filter((group) => !group.some((name) => has(record, profile, name)))
+      .map((group) => group[0] ?? '')
       .join('\n'),
   )
-  function has(name: string): boolean {
-    if (sectionOfEntries(profile, name)) return record.fields.entries(name).length > 0
-    if (isNarrative(profile, name)) return record.fields.text(name).length > 0
-    return isFilled(record.fields.value(name))
-  }
   return joined === '' ? [] : joined.split('\n')
 }
 
-function sectionOfEntries(profile: Profile, name: string): boolean {
-  return profile.sections.some((section) => section.name === name)
+function watched(record: OpenRecord, profile: Profile, name: string, listener: () => void): () => void {
+  switch (kindOf(profile, name)) {
+    case 'entry':
+      return record.fields.subscribeSection(name, listener)
+    case 'narrative': {
+      const text = record.fields.text(name)
+      text.observe(listener)
+      return () => {
+        text.unobserve(listener)
+      }
+    }
+    case 'value':
+      return record.fields.subscribe(name, listener)
+  }
 }
 
-function isNarrative(profile: Profile, name: string): boolean {
-  return profile.sections.some((section) =>
-    section.fields.some((field) => field.name === name && field.kind === 'narrative'),
-  )
+function has(record: OpenRecord, profile: Profile, name: string): boolean {
+  switch (kindOf(profile, name)) {
+    case 'entry':
+      return record.fields.entries(name).length > 0
+    case 'narrative':
+      return record.fields.text(name).toJSON().trim() !== ''
+    case 'value':
+      return isFilled(record.fields.value(name))
+  }
+}
+
+function kindOf(profile: Profile, name: string): 'value' | 'entry' | 'narrative' {
+  return fieldNamed(profile, name)?.kind ?? 'value'
 }
 
 function titleOf(profile: Profile, name: string): string {
-  for (const section of profile.sections) {
-    if (section.name === name) return section.title
-    for (const field of section.fields) if (field.name === name) return field.title
-  }
-  return name
+  const section = profile.sections.find((one) => one.name === name)
+  return section?.title ?? fieldNamed(profile, name)?.title ?? name
 }

@@ -12,6 +12,7 @@ import { Banner } from './Banner'
 import { RecordBars } from './Bars'
 import { RecordOnScreen } from './context'
 import { HandOff } from './HandOff'
+import { NextPatient } from './NextPatient'
 import { ExtraPage, FieldHistoryDrawer, pageNamed } from './pages'
 import { ALL, pageFor, Rail, sectionsOf } from './Rail'
 import { SectionCard } from './SectionCard'
@@ -88,6 +89,7 @@ function Chart(props: { record: OpenRecord; profile: Profile; page: string | nul
       <div className="record">
         <Banner />
         <RecordBars />
+        <NextPatient />
         <div className="record-body">
           <Rail page={page} />
           <div className="sections">
@@ -103,7 +105,7 @@ function Chart(props: { record: OpenRecord; profile: Profile; page: string | nul
             )}
           </div>
         </div>
-        <HandOff />
+        <HandOff page={page} />
         <FieldHistoryDrawer />
       </div>
     </RecordOnScreen>
