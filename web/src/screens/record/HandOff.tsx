@@ -183,9 +183,10 @@ function Return(props: {
   )
 }
 
-/** The first step after this one that is not optional; whether an optional one is due the server knows. */
+/** The first step after this one that is not optional, null where the visit ends: at the last step, or at
+ * one that is nobody's. Whether an optional one is due the server knows. */
 function nextTitle(profile: Profile, step: StepForm): string | null {
-  const following = profile.steps.slice(profile.steps.indexOf(step) + 1)
+  const following = profile.steps.slice(profile.steps.indexOf(step) + 1).filter((one) => one.role !== null)
   return (following.find((one) => !one.optional) ?? following[0])?.title ?? null
 }
 
