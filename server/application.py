@@ -27,6 +27,7 @@ from server.rest import (
     refusals,
     sessions,
     steps,
+    users,
 )
 from server.rest.about import about_endpoints
 from server.rest.endpoint import Endpoint, resources_of
@@ -39,7 +40,7 @@ def api_endpoints() -> tuple[Endpoint, ...]:
     """Every HTTP call; OpenAPI describes exactly these."""
     resources = (
         login, profiles, records, sessions, steps, assignments, conflicts, refusals, locks, audit,
-        emergencies, history, past, events, board, dashboard, colleagues,
+        emergencies, history, past, events, board, dashboard, colleagues, users,
     )  # fmt: skip
     calls = tuple(endpoint for resource in resources for endpoint in resource.ENDPOINTS)
     return (*calls, *about_endpoints(calls))

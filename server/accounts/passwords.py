@@ -5,6 +5,8 @@ OWASP Password Storage Cheat Sheet: argon2id, 19 MiB, two passes, one lane; 27 m
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -43,15 +45,23 @@ class Passwords:
 
         Raises Overloaded where `hash_queue` checks wait already.
         """
+        async with self._turn():
+            self.checks += 1
+            good = await asyncio.to_thread(self._hasher.verify, password, stored or self._nobody)
+        return good and stored is not None
+
+    async def hashed(self, password: str) -> str:
+        """The PHC string to store, in the same queue as checks. Raises Overloaded."""
+        async with self._turn():
+            return await asyncio.to_thread(self._hasher.hash, password)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
         if self._waiting >= self._queue:
             raise Overloaded("Too many log-ins at once. Try again in a moment.")
         self._waiting += 1
         try:
             async with self._threads:
-                self.checks += 1
-                good = await asyncio.to_thread(
-                    self._hasher.verify, password, stored or self._nobody
-                )
+                yield
         finally:
             self._waiting -= 1
-        return good and stored is not None

@@ -57,7 +57,9 @@ ACTIONS: dict[AuditAction, Action] = {
     "login_expired": Action("a log-in ended by time", "E", _AUTHENTICATION, ("110123",)),
     "logins_read": _rest("signed-in devices were listed", "E", "search"),
     "user_added": Action("an account was made", "C", _ALERT, (_USER_CHANGED,)),
-    "user_disabled": Action("an account was closed", "U", _ALERT, (_USER_CHANGED,)),
+    "user_disabled": Action(
+        "an account was closed, or opened again", "U", _ALERT, (_USER_CHANGED,)
+    ),
     "roles_changed": Action("an account has other roles now", "U", _ALERT, ("110136",)),
     "password_changed": Action("an account has a new password", "U", _ALERT, (_USER_CHANGED,)),
     "break_glass": Action("emergency access began, or was refused", "E", _ALERT, ("110127",)),

@@ -21,6 +21,8 @@ WHY = {"reason": "not needed"}
 SAFETY = {"substance": "x"}
 ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
+NEW_ACCOUNT = {"username": "new", "password": "a long password", "roles": ["nurse"]}
+
 Calls = list[tuple[str, str, Any, dict[str, str], str, str, int, int]]
 
 # method, path, body, headers, wrong role, right role, status of the wrong, status of the right
@@ -29,6 +31,9 @@ CALLS: Calls = [
     ("GET", "/api/logins", None, {}, "admin", "nurse", 200, 200),
     ("DELETE", "/api/logins/{nurse_login}", None, {}, "cashier", "nurse", 404, 204),
     ("POST", "/api/logout", None, {}, "admin", "nurse", 204, 204),
+    ("GET", "/api/users", None, {}, "supervisor", "admin", 403, 200),
+    ("POST", "/api/users", NEW_ACCOUNT, {}, "supervisor", "admin", 403, 201),
+    ("PATCH", f"/api/users/{ULID}", {"disabled": True}, {}, "supervisor", "admin", 403, 404),
     ("GET", "/api/profiles", None, {}, "stranger", "nurse", 200, 200),
     ("GET", "/api/profiles/outpatient", None, {}, "doctor", "nurse", 403, 200),
     ("POST", "/api/records", {"profile": "outpatient"}, {}, "nurse", "receptionist", 403, 201),
