@@ -16,6 +16,11 @@ SCREENS = {
     "/records/{record}/all": ".hand-off",
     "/records/{record}/history": "[data-testid=side-by-side]",
     "/records/{record}/trends": ".trend >> nth=0",
+    "/records/{record}/conflicts": ".page-title",
+    "/notifications": "#notifications-title",
+    "/refusals": "#refusals-title",
+    "/records/{record}/print": ".sheet h3",
+    "/devices": "[data-login] >> nth=0",
 }
 """Address → what shows that it is there. A new screen is a line here."""
 

@@ -1,6 +1,8 @@
 /** Starts the app: words, this device, the service worker, and the screens. */
 import '@mantine/core/styles.css'
 import './app/app.css'
+import './screens/record/record.css'
+import './app/pages.css'
 
 import { Device } from '@fieldchart/client'
 import { createRoot } from 'react-dom/client'

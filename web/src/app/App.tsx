@@ -19,6 +19,12 @@ const NewPatient = lazy(() => import('../screens/NewPatient'))
 const RecordScreen = lazy(() => import('../screens/record/RecordScreen'))
 const Wall = lazy(() => import('../screens/queue/Wall'))
 const Help = lazy(() => import('../screens/Help'))
+const Notifications = lazy(() => import('../screens/Notifications'))
+const Refusals = lazy(() => import('../screens/Refusals'))
+const Dashboard = lazy(() => import('../screens/dashboard/Dashboard'))
+const Audit = lazy(() => import('../screens/admin/Audit'))
+const Devices = lazy(() => import('../screens/admin/Devices'))
+const Users = lazy(() => import('../screens/admin/Users'))
 const NotFound = lazy(() => import('../screens/NotFound'))
 
 export function App({ device, words }: { device: Device; words: i18n }): ReactNode {
@@ -110,6 +116,12 @@ function Screens(): ReactNode {
       <Route path="/records/:id/:page?">
         {({ id, page }) => <RecordScreen key={id} id={id} page={page ?? null} />}
       </Route>
+      <Route path="/notifications" component={Notifications} />
+      <Route path="/refusals" component={Refusals} />
+      <Route path="/dashboard" component={Dashboard} />
+      <Route path="/audit" component={Audit} />
+      <Route path="/devices" component={Devices} />
+      <Route path="/users" component={Users} />
       <Route path="/help" component={Help} />
       <Route component={NotFound} />
     </Switch>

@@ -5,7 +5,9 @@ import { useTranslation } from 'react-i18next'
 import { Link, useRoute } from 'wouter'
 
 import { isLanguage, LANGUAGES, speak } from '../i18n'
+import { Bell } from './Bell'
 import { useAsked, useDevice, useListened, useMe, useOverview, useWorkplace } from './context'
+import { useOversees } from './oversees'
 import { newVersion } from './new_version'
 import { SyncChip } from './SyncChip'
 import { initialsOf } from './times'
@@ -15,6 +17,7 @@ export function Frame({ children }: { children: ReactNode }): ReactNode {
   const workplace = useWorkplace()
   const profiles = useAsked(() => workplace.profiles(), [workplace])
   const mayCreate = profiles.value?.items.some((profile) => profile.may_create) ?? false
+  const oversees = useOversees()
   useHints()
   return (
     <>
@@ -26,7 +29,9 @@ export function Frame({ children }: { children: ReactNode }): ReactNode {
         <nav aria-label={t('frame.navigation')}>
           <Place to="/queue">{t('frame.queue')}</Place>
           {mayCreate && <Place to="/new">{t('frame.newPatient')}</Place>}
+          {oversees && <Place to="/dashboard">{t('frame.dashboard')}</Place>}
         </nav>
+        <Bell />
         <SyncChip />
         <UserMenu />
       </header>
@@ -106,6 +111,7 @@ function UserMenu(): ReactNode {
   const device = useDevice()
   const me = useMe()
   const overview = useOverview()
+  const oversees = useOversees()
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const [others, setOthers] = useState<readonly { name: string; count: number }[]>([])
 
@@ -176,6 +182,22 @@ function UserMenu(): ReactNode {
           }}
         >
           {colorScheme === 'dark' ? t('user.light') : t('user.dark')}
+        </Menu.Item>
+        {oversees && (
+          <Menu.Item component={Link} href="/audit">
+            {t('audit.title')}
+          </Menu.Item>
+        )}
+        {me.roles.includes('admin') && (
+          <Menu.Item component={Link} href="/users">
+            {t('users.title')}
+          </Menu.Item>
+        )}
+        <Menu.Item component={Link} href="/devices">
+          {t('devices.title')}
+        </Menu.Item>
+        <Menu.Item component={Link} href="/refusals">
+          {t('dispute.refusals')}
         </Menu.Item>
         <Menu.Item component={Link} href="/help">
           {t('user.help')}

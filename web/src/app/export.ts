@@ -2,6 +2,8 @@
 import { type Aside, base64Of, type Workplace } from '@fieldchart/client'
 import * as Y from 'yjs'
 
+import { saveFile } from './files'
+
 interface Exported {
   readonly record: string
   readonly at: string
@@ -51,11 +53,5 @@ function contentOf(doc: Y.Doc): Record<string, unknown> {
 
 function save(exported: Exported): void {
   const file = new Blob([JSON.stringify(exported, null, 2)], { type: 'application/json' })
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(file)
-  link.download = `fieldchart-${exported.record}.json`
-  link.click()
-  setTimeout(() => {
-    URL.revokeObjectURL(link.href)
-  }, 10_000)
+  saveFile(file, `fieldchart-${exported.record}.json`)
 }

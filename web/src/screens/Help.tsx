@@ -3,7 +3,9 @@ import { Title } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 
-const TOPICS = ['saved', 'device', 'refused', 'conflict', 'shared', 'keys'] as const
+const TOPICS = [
+  'saved', 'sending', 'device', 'refused', 'conflict', 'signIn', 'trouble', 'shared', 'keys', 'history', 'decide',
+] as const
 
 export default function Help(): ReactNode {
   const { t } = useTranslation()

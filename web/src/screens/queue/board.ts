@@ -1,8 +1,9 @@
 /** The open records of a profile, kept up to date by events, and their order. */
-import { type BoardRow, type CallOptions, type Listing, listenToEvents, Unreachable } from '@fieldchart/client'
+import { type BoardRow, type CallOptions, type Listing, Unreachable } from '@fieldchart/client'
 import { useEffect, useRef, useState } from 'react'
 
 import { useWorkplace } from '../../app/context'
+import { hearEvents } from '../../app/events'
 
 const POLL_MS = 10_000
 const EVENT_MS = 300
@@ -71,14 +72,11 @@ export function useBoard(profile: string, text: string): BoardState {
     const polling = setInterval(() => void read(), POLL_MS)
     // A busy clinic tells of many changes; one reading shows them all.
     let soon: ReturnType<typeof setTimeout> | undefined
-    const stop = listenToEvents(workplace.api, {
-      heard: () => {
-        soon ??= setTimeout(() => {
-          soon = undefined
-          void read()
-        }, EVENT_MS)
-      },
-      became: () => undefined, // the clock asks again in any case
+    const stop = hearEvents(workplace, () => {
+      soon ??= setTimeout(() => {
+        soon = undefined
+        void read()
+      }, EVENT_MS)
     })
     return () => {
       wanted = false

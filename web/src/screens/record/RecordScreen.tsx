@@ -1,7 +1,4 @@
 /** One record: banner, steps, forms from the profile, hand-off. */
-import './record.css'
-import './pages.css'
-
 import { type OpenRecord, type Profile, Unreachable } from '@fieldchart/client'
 import { Text } from '@mantine/core'
 import { type ReactNode, useCallback, useEffect, useSyncExternalStore, useState } from 'react'
@@ -88,7 +85,7 @@ function Chart(props: { record: OpenRecord; profile: Profile; page: string | nul
     <RecordOnScreen record={record} profile={profile}>
       <div className="record">
         <Banner />
-        <RecordBars />
+        {extra?.name !== 'conflicts' && <RecordBars />}
         <NextPatient />
         <div className="record-body">
           <Rail page={page} />

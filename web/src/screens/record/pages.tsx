@@ -4,13 +4,14 @@ import { type ComponentType, lazy, type LazyExoticComponent, type ReactNode, Sus
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
+import { useStatus } from '../../app/context'
 import { useOnScreen } from './context'
 import { useFieldHistory } from './history/opening'
 
 const FieldHistory = lazy(() => import('./history/FieldHistory'))
 
 interface RecordPage {
-  readonly name: 'history' | 'trends'
+  readonly name: 'history' | 'trends' | 'conflicts' | 'emergency' | 'print'
   readonly sign: string
   readonly Page: LazyExoticComponent<ComponentType>
   /** Whether this person has it. */
@@ -22,6 +23,14 @@ const everybody = (): boolean => true
 const PAGES: readonly RecordPage[] = [
   { name: 'trends', sign: '∿', Page: lazy(() => import('./trends/TrendsPage')), has: everybody },
   { name: 'history', sign: '⟲', Page: lazy(() => import('./history/HistoryPage')), has: everybody },
+  { name: 'conflicts', sign: '≠', Page: lazy(() => import('./disputes/DisputesPage')), has: everybody },
+  {
+    name: 'emergency',
+    sign: '⚑',
+    Page: lazy(() => import('./EmergencyPage')),
+    has: (profile) => profile.powers.includes('see_dashboard'),
+  },
+  { name: 'print', sign: '▤', Page: lazy(() => import('./print/PrintPage')), has: everybody },
 ]
 
 export function pageNamed(name: string | null): RecordPage | null {
@@ -41,6 +50,8 @@ export function ExtraPage({ page }: { page: RecordPage }): ReactNode {
 export function PageLinks({ page }: { page: string }): ReactNode {
   const { t } = useTranslation()
   const { record, profile } = useOnScreen()
+  const status = useStatus(record)
+  const open = status.disputed.length + status.refusals.length
   return PAGES.filter((one) => one.has(profile)).map((one) => (
     <li key={one.name}>
       <Link
@@ -53,6 +64,7 @@ export function PageLinks({ page }: { page: string }): ReactNode {
         </span>
         <span>
           {t(`page.${one.name}`)}
+          {one.name === 'conflicts' && open > 0 && <strong className="rail-count"> {open}</strong>}
         </span>
       </Link>
     </li>

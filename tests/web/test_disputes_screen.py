@@ -1,0 +1,130 @@
+"""Conflicts and refusals on screen: shown with who, when and from where, decided by keyboard."""
+
+from playwright.sync_api import expect
+
+from tests.support.live_server import LiveServer
+from tests.web.conftest import OpenWindow
+from tests.web.tablet import Tablet
+
+
+def disputed(server: LiveServer) -> str:
+    """A record on which two tablets wrote another pulse while they could not see each other."""
+    record = server.new_record()
+    one, other = Tablet(server, record, "nurse"), Tablet(server, record, "nurse")
+    one.write("vitals.pulse", 96)
+    other.write("vitals.pulse", 60)
+    one.deliver()
+    other.deliver()
+    assert server.record(record)["disputed"] == ["vitals.pulse"]
+    return record
+
+
+def refused(server: LiveServer) -> str:
+    """A record on which a nurse's tablet wrote what nurses do not write."""
+    record = server.new_record()
+    tablet = Tablet(server, record, "nurse")
+    tablet.write("contact.village", "Elsewhere")
+    tablet.deliver()
+    return record
+
+
+def test_a_conflict_is_decided_by_keyboard_with_a_reason(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = disputed(server)
+    nurse = open_window(server, "nurse")
+    nurse.open_record(record, "conflicts")
+    card = nurse.page.get_by_test_id("conflict-card")
+    expect(card).to_contain_text("Before: not recorded")
+    expect(card.locator(".choice").nth(0)).to_contain_text("1 · 96 /min")
+    expect(card.locator(".choice").nth(1)).to_contain_text("2 · 60 /min")
+    expect(card.locator(".choice").nth(0)).to_contain_text("Demo nurse")
+
+    card.get_by_role("radio").first.focus()
+    nurse.page.keyboard.press("1")
+    expect(card.get_by_label("Reason")).to_be_focused()
+    nurse.page.keyboard.press("Enter")
+    expect(card.get_by_role("alert")).to_contain_text("Give a reason")
+    nurse.page.keyboard.type("Counted again")
+    nurse.page.keyboard.press("Enter")
+
+    expect(nurse.page.get_by_text("Nothing waits for a decision.")).to_be_visible()
+    nurse.page.get_by_label("Decided ones too").check()
+    expect(card).to_contain_text("Decided by Demo nurse: Counted again")
+    after = server.record(record)
+    assert (after["fields"]["vitals"]["pulse"], after["disputed"]) == (96, [])
+
+
+def test_a_conflict_is_decided_by_another_value_that_is_checked_first(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = disputed(server)
+    supervisor = open_window(server, "supervisor")
+    supervisor.open_record(record, "conflicts")
+    card = supervisor.page.get_by_test_id("conflict-card")
+
+    card.get_by_role("radio").first.focus()
+    supervisor.page.keyboard.press("0")
+    expect(card.get_by_label("Other value", exact=True)).to_be_focused()
+    supervisor.page.keyboard.type("800")
+    card.get_by_label("Reason").fill("Measured by me")
+    card.get_by_role("button", name="Decide").click()
+    expect(card.get_by_role("alert")).to_contain_text("20 – 300")
+    card.get_by_label("Other value", exact=True).fill("78")
+    card.get_by_role("button", name="Decide").click()
+
+    expect(supervisor.page.get_by_text("Nothing waits for a decision.")).to_be_visible()
+    assert server.record(record)["fields"]["vitals"]["pulse"] == 78
+
+
+def test_who_may_not_decide_sees_the_values_and_why(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = disputed(server)
+    cashier = open_window(server, "cashier")
+    cashier.open_record(record, "conflicts")
+
+    card = cashier.page.get_by_test_id("conflict-card")
+    expect(card).to_contain_text("96 /min")
+    expect(card).to_contain_text("Those who write this field, or a supervisor, decide.")
+    expect(card.get_by_role("radio")).to_have_count(0)
+
+
+def test_a_refusal_is_explained_and_applied_by_who_may(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = refused(server)
+    nurse = open_window(server, "nurse")
+    nurse.open_record(record, "conflicts")
+    mine = nurse.page.get_by_test_id("refusal-card")
+    expect(mine).to_contain_text("Refused: Village")
+    expect(mine).to_contain_text("Elsewhere")
+    expect(mine).to_contain_text("Your role does not write this.")
+    expect(mine.get_by_role("button", name="Apply")).to_have_count(0)
+
+    supervisor = open_window(server, "supervisor")
+    supervisor.page.get_by_role("button", name=": menu").click()
+    supervisor.page.get_by_role("menuitem", name="Refused edits").click()
+    number = server.record(record)["number"]
+    card = supervisor.page.get_by_test_id("refusal-card").filter(has_text=number)
+    card.get_by_role("button", name="Apply in my name").click()
+
+    expect(card).to_have_count(0)
+    assert server.record(record)["fields"]["contact"]["village"] == "Elsewhere"
+
+
+def test_a_refusal_is_laid_aside_with_a_reason_by_its_author(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = refused(server)
+    nurse = open_window(server, "nurse")
+    nurse.open_record(record, "conflicts")
+    card = nurse.page.get_by_test_id("refusal-card")
+
+    card.get_by_role("button", name="Lay aside").click()
+    card.get_by_label("Reason").fill("Wrong patient")
+    nurse.page.keyboard.press("Enter")
+
+    expect(nurse.page.get_by_text("Nothing waits for a decision.")).to_be_visible()
+    nurse.page.get_by_label("Decided ones too").check()
+    expect(card).to_contain_text("Laid aside by Demo nurse: Wrong patient")

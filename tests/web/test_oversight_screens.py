@@ -1,0 +1,103 @@
+"""Dashboard, audit trail, devices and papers: what a supervisor sees, and what nobody else does."""
+
+import json
+
+from playwright.sync_api import expect
+
+from tests.support.live_server import LiveServer
+from tests.web.conftest import OpenWindow
+from tests.web.tablet import Tablet
+
+
+def test_the_dashboard_follows_the_queues_and_leads_to_the_records(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    supervisor = open_window(server, "supervisor")
+    supervisor.page.get_by_role("link", name="Dashboard").click()
+    column = supervisor.page.locator(".column", has_text="Registration")
+    waiting = column.locator("b").first
+    expect(waiting).to_be_visible()
+    before = int(waiting.inner_text())
+
+    record = server.new_record()
+
+    expect(waiting).to_have_text(str(before + 1))
+    tablet = Tablet(server, record, "nurse")
+    tablet.write("contact.village", "Elsewhere")
+    tablet.deliver()
+    trouble = supervisor.page.locator(".panel", has_text="Trouble by field")
+    line = trouble.locator("li", has_text="Village").first
+    expect(line).to_contain_text("Your role does not write this.")
+    line.locator("summary").click()
+    line.get_by_role("link", name=server.record(record)["number"]).click()
+    expect(supervisor.page.get_by_test_id("refusal-card")).to_contain_text("Village")
+
+
+def test_who_does_not_oversee_has_no_dashboard(server: LiveServer, open_window: OpenWindow) -> None:
+    nurse = open_window(server, "nurse")
+    expect(nurse.page.get_by_role("link", name="Queue")).to_be_visible()
+
+    expect(nurse.page.get_by_role("link", name="Dashboard")).to_have_count(0)
+    nurse.page.evaluate(
+        "history.pushState(null, '', '/dashboard'); dispatchEvent(new PopStateEvent('popstate'))"
+    )
+    expect(nurse.page.get_by_role("alert")).to_contain_text("You do not oversee")
+
+
+def test_the_audit_trail_is_filtered_and_exported(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = server.new_record()
+    supervisor = open_window(server, "supervisor")
+    supervisor.page.get_by_role("button", name=": menu").click()
+    supervisor.page.get_by_role("menuitem", name="Audit trail").click()
+    lines = supervisor.page.get_by_test_id("audit-lines").locator("tbody tr")
+    expect(lines.first).to_be_visible()
+
+    supervisor.page.get_by_label("Record (number)").fill(server.record(record)["number"])
+    supervisor.page.get_by_label("What was done").select_option("create")
+    supervisor.page.keyboard.press("Enter")
+    supervisor.page.get_by_role("button", name="Show", exact=True).click()
+    expect(lines).to_have_count(1)
+    expect(lines).to_contain_text("Demo receptionist")
+    with supervisor.page.expect_download() as saving:
+        supervisor.page.get_by_role("button", name="Export (JSON lines)").click()
+
+    exported = saving.value.path().read_text().splitlines()
+    assert [json.loads(line)["action"] for line in exported] == ["create"]
+
+
+def test_a_device_is_signed_out_from_another(server: LiveServer, open_window: OpenWindow) -> None:
+    first = open_window(server, "pharmacist")
+    second = open_window(server, "pharmacist")
+    first.page.get_by_role("button", name=": menu").click()
+    first.page.get_by_role("menuitem", name="My signed-in devices").click()
+    expect(first.page.locator("[data-login]")).to_have_count(2)
+    first.page.on("dialog", lambda dialog: dialog.accept())
+
+    first.page.get_by_role("button", name="Sign out", exact=True).click()
+
+    expect(first.page.locator("[data-login]")).to_have_count(1)
+    second.page.get_by_role("link", name="Notifications").click()
+    expect(second.page.get_by_text("Your log-in has ended")).to_be_visible()
+
+
+def test_a_paper_prints_the_patient_and_none_of_the_frame(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    supervisor = open_window(server, "supervisor")
+    supervisor.open_record(server.record("OPD-000004")["id"], "print")
+    sheet = supervisor.page.locator(".sheet")
+    expect(sheet).to_contain_text("Visit summary")
+    expect(sheet).to_contain_text("TESTPERSON, Dalila")
+    expect(sheet).to_contain_text("Demo allergen")
+    papers = supervisor.page.get_by_label("Paper").locator("option").all_inner_texts()
+    assert papers == ["Visit summary", "Prescription", "Laboratory slip", "Receipt"]
+
+    supervisor.page.get_by_label("Paper").select_option("lab")
+    expect(sheet).to_contain_text("Malaria blood film")
+    supervisor.page.emulate_media(media="print")
+
+    expect(sheet).to_be_visible()
+    for hidden in (".frame-head", ".banner", ".rail", ".hand-off"):
+        expect(supervisor.page.locator(hidden)).to_be_hidden()

@@ -1,0 +1,148 @@
+/** What I was told: by role or by name, newest first, until I say that I have seen it. */
+import type { Profile } from '@fieldchart/client'
+import { Button, Title } from '@mantine/core'
+import { type ReactNode, useCallback, useEffect, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link } from 'wouter'
+
+import { ACKNOWLEDGED, type Notification, notifications } from '../app/Bell'
+import { useNow, useProfile, useWorkplace } from '../app/context'
+import { useEvents } from '../app/events'
+import { dayAndTime, minutesSince } from '../app/times'
+import { titleOf } from '../fields/naming'
+import { failureSaid } from './record/disputes/words'
+
+const PAGE = 50
+const SOON_MINUTES = 60
+
+export default function Notifications(): ReactNode {
+  const { t } = useTranslation()
+  const workplace = useWorkplace()
+  const [items, setItems] = useState<readonly Notification[] | null>(null)
+  const [next, setNext] = useState<string | null>(null)
+  const [all, setAll] = useState(false)
+  const [failure, setFailure] = useState('')
+  const read = useCallback(
+    async (cursor: string) => {
+      try {
+        const page = await notifications(workplace, { status: all ? 'all' : 'unread', limit: PAGE, cursor })
+        setItems((before) => (cursor === '' ? page.items : [...(before ?? []), ...page.items]))
+        setNext(page.next)
+        setFailure('')
+      } catch (error) {
+        setFailure(failureSaid(error, t))
+      }
+    },
+    [workplace, all, t],
+  )
+  useEffect(() => {
+    void read('')
+  }, [read])
+  useEvents((event) => {
+    if (event.event !== 'board' && event.event !== 'dashboard') void read('')
+  })
+  const acknowledge = async (ids: readonly string[]): Promise<void> => {
+    try {
+      for (const id of ids) {
+        await workplace.api.call('POST', `/api/notifications/${encodeURIComponent(id)}/ack`)
+      }
+    } catch (error) {
+      setFailure(failureSaid(error, t))
+    }
+    dispatchEvent(new Event(ACKNOWLEDGED))
+    await read('')
+  }
+  const waiting = items?.filter((one) => one.acknowledged_at === null) ?? []
+  return (
+    <section aria-labelledby="notifications-title">
+      <div className="title-row">
+        <Title order={1} size="h3" id="notifications-title">
+          {t('bell.title')}
+        </Title>
+        {waiting.length > 1 && (
+          <Button variant="default" onClick={() => void acknowledge(waiting.map((one) => one.id))}>
+            {t('bell.allSeen', { count: waiting.length })}
+          </Button>
+        )}
+      </div>
+      <label className="check">
+        <input
+          type="checkbox"
+          checked={all}
+          onChange={(event) => {
+            setAll(event.currentTarget.checked)
+          }}
+        />
+        {t('bell.seenToo')}
+      </label>
+      {failure !== '' && <p role="alert">{failure}</p>}
+      {items === null && failure === '' && <p role="status">{t('loading')}</p>}
+      {items?.length === 0 && <p>{t('bell.none')}</p>}
+      <ul className="changes" aria-live="polite">
+        {items?.map((one) => (
+          <Told key={one.id} told={one} onSeen={() => void acknowledge([one.id])} />
+        ))}
+      </ul>
+      {next !== null && (
+        <Button variant="default" onClick={() => void read(next)}>
+          {t('history.more')}
+        </Button>
+      )}
+    </section>
+  )
+}
+
+function Told({ told, onSeen }: { told: Notification; onSeen: () => void }): ReactNode {
+  const { t, i18n } = useTranslation()
+  const profile = useProfile(told.profile)
+  const now = useNow()
+  const minutes = minutesSince(told.at, now)
+  const who = told.updated_by ?? told.completed_by ?? told.by
+  return (
+    <li className="change told" data-seen={told.acknowledged_at !== null}>
+      <div className="told-text">
+        <strong>{titleSaid(told, t)}</strong>{' '}
+        <Link href={`/records/${told.record}`}>{told.number ?? t('bell.openRecord')}</Link>
+        <div className="quiet">
+          {[
+            minutes < SOON_MINUTES ? t('banner.ago', { count: minutes }) : dayAndTime(told.at, i18n.language),
+            who?.name ?? '',
+            profile.value === null ? '' : named(told, profile.value, t),
+          ]
+            .filter((part) => part !== '')
+            .join(' · ')}
+        </div>
+      </div>
+      {told.acknowledged_at === null ? (
+        <Button variant="default" onClick={onSeen} aria-label={t('bell.seenThis', { title: titleSaid(told, t), number: told.number ?? '' })}>
+          {t('bell.seen')}
+        </Button>
+      ) : (
+        <span className="quiet">{t('bell.wasSeen', { time: dayAndTime(told.acknowledged_at, i18n.language) })}</span>
+      )}
+    </li>
+  )
+}
+
+/** Events that a profile declares have its title; the server's own are named here. */
+const OWN = [
+  'conflict', 'assigned', 'lock_asked', 'lock_broken', 'refusal_applied', 'refusal_dismissed', 'break_glass',
+] as const
+
+function titleSaid(told: Notification, t: Parameters<typeof titleOf>[2]): string {
+  const own = OWN.find((event) => event === told.event)
+  return own === undefined ? told.title || told.event : t(`event.${own}`)
+}
+
+const MOST_NAMED = 6
+
+/** The fields or steps that it is about: names, never values. */
+function named(told: Notification, profile: Profile, t: Parameters<typeof titleOf>[2]): string {
+  const fields = told.fields ?? (told.field === undefined ? [] : [told.field])
+  if (fields.length > 0) {
+    const titles = [...new Set(fields.map((field) => titleOf(profile, field, t)))]
+    return titles.slice(0, MOST_NAMED).join(', ') + (titles.length > MOST_NAMED ? ' …' : '')
+  }
+  const step = (id: string | undefined): string => profile.steps.find((one) => one.id === id)?.title ?? ''
+  return [step(told.step), step(told.next_step)].filter((title) => title !== '').join(' → ')
+}

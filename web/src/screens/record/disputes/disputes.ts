@@ -1,0 +1,99 @@
+/** Conflicts and refusals as the server lists them, and the calls that decide them. */
+import type { Api, Json, Listing, PersonRef } from '@fieldchart/client'
+
+export interface DisputedValue {
+  readonly value: Json
+  readonly author: PersonRef
+  readonly written_at: string
+  /** Received by the server. */
+  readonly at: string
+  readonly device: string
+  /** How far the device's clock runs ahead; null where it never told its time. */
+  readonly skew_ms: number | null
+  readonly version: number
+}
+
+export interface Conflict {
+  readonly id: string
+  readonly field: string
+  readonly critical: boolean
+  readonly status: 'open' | 'resolved'
+  readonly base: Json
+  readonly values: readonly DisputedValue[]
+  readonly standing: number
+  readonly resolved_by: PersonRef | null
+  readonly reason: string | null
+}
+
+export interface Refusal {
+  readonly id: string
+  readonly field: string
+  readonly value: Json
+  readonly rule: string
+  readonly reason: string
+  readonly author: PersonRef
+  readonly at: string
+  readonly written_at: string
+  readonly status: 'open' | 'applied' | 'dismissed'
+  readonly decided_by: PersonRef | null
+  readonly decided_at: string | null
+  readonly decision_reason: string | null
+}
+
+export interface ListedRefusal extends Refusal {
+  readonly record_id: string
+  readonly number: string
+  readonly profile: string
+}
+
+/** Past that a clock is wrong enough to be told of. */
+export const CLOCK_OFF_MS = 60_000
+
+const PAGE = 200
+const addressed = (record: string): string => `/api/records/${encodeURIComponent(record)}`
+
+/** A listing with the version that it is of: what is decided holds for that one only. */
+export interface Versioned<T> {
+  readonly items: readonly T[]
+  readonly etag: string
+}
+
+async function versioned<T>(api: Api, path: string): Promise<Versioned<T>> {
+  const answer = await api.fetch('GET', path, { query: { limit: PAGE } })
+  const listing = (await answer.json()) as Listing<T>
+  return { items: listing.items, etag: answer.headers.get('ETag') ?? '' }
+}
+
+export function conflictsOf(api: Api, record: string): Promise<Versioned<Conflict>> {
+  return versioned(api, `${addressed(record)}/conflicts`)
+}
+
+export function refusalsOf(api: Api, record: string): Promise<Versioned<Refusal>> {
+  return versioned(api, `${addressed(record)}/refusals`)
+}
+
+function held(etag: string): { headers: Record<string, string> } {
+  return { headers: etag === '' ? {} : { 'If-Match': etag } }
+}
+
+export function resolve(
+  api: Api,
+  record: string,
+  conflict: string,
+  decision: { readonly reason: string } & ({ readonly choice: number } | { readonly value: Json }),
+  etag: string,
+): Promise<unknown> {
+  const path = `${addressed(record)}/conflicts/${encodeURIComponent(conflict)}/resolve`
+  return api.call('POST', path, { body: decision, ...held(etag) })
+}
+
+export function applyRefusal(api: Api, record: string, refusal: string, reason: string): Promise<unknown> {
+  const body = reason === '' ? {} : { reason }
+  return api.call('POST', `${addressed(record)}/refusals/${encodeURIComponent(refusal)}/apply`, { body })
+}
+
+export function dismissRefusal(api: Api, record: string, refusal: string, reason: string): Promise<unknown> {
+  return api.call('POST', `${addressed(record)}/refusals/${encodeURIComponent(refusal)}/dismiss`, {
+    body: { reason },
+  })
+}
