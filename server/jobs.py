@@ -1,7 +1,7 @@
 """The table of everything that the server does by itself: how often, and how long it may take.
 
-Snapshots are no job: a room takes them between two turns, by its number of updates, and when it is
-unloaded. Nor are estimates: they are made when a step changes.
+Rooms also take snapshots by their number of updates and when they are unloaded, and estimates are
+made anew when a step changes. Records are never removed here (`fieldchart prune`).
 """
 
 from server.accounts.authentication import Authenticator
@@ -61,6 +61,14 @@ def server_jobs(
         Job(
             name="measures", run=measuring.round, at_once=True, is_vital=False,
             every_seconds=1.0, at_most_seconds=60.0,
+        ),
+        Job(
+            name="snapshots", run=rooms.take_old_snapshots, is_vital=False,
+            every_seconds=30.0, at_most_seconds=30.0,
+        ),
+        Job(
+            name="estimates", run=rooms.load_paces, is_vital=False,
+            every_seconds=300.0, at_most_seconds=30.0,
         ),
         Job(
             name="old_events", run=events.forget_old, at_once=True, is_vital=False,

@@ -136,6 +136,8 @@ class LiveRoom:
         self.stored_version = room.version
         self._snapshot_version = room.version
         self._snapshot_bytes = room.bytes
+        self._snapshot_s = time.monotonic()
+        self._is_snapshot_asked = False
         self._is_saving = False
         self._desk_clients: dict[str, int] = {}
         self._budgets = PersonBudgets(settings.refused_fields_per_minute)
@@ -473,9 +475,20 @@ class LiveRoom:
         room, settings = self.room, self._settings
         due = room.version - self._snapshot_version >= settings.snapshot_every_updates
         grown = room.bytes - self._snapshot_bytes >= settings.max_record_bytes // SNAPSHOT_SHARE
-        if (due or grown) and not self._is_saving:
+        if (due or grown or self._is_snapshot_asked) and not self._is_saving:
             # Taken here, between two turns: later the document may show what is not on disk yet.
             group.create_task(self._store(self._taken_snapshot()))
+
+    def snapshot_if_older(self, now_s: float, seconds: float) -> bool:
+        """Have a snapshot taken before the next turn, where rows have come since one so old.
+
+        Otherwise a room that is open all day would be read from its log row by row after a crash.
+        """
+        if self.room.version == self._snapshot_version or now_s - self._snapshot_s < seconds:
+            return False
+        self._is_snapshot_asked = True
+        self.inbox.wake()
+        return True
 
     async def save_snapshot(self) -> None:
         """Store a snapshot of the room as it stands, unless there is one; between turns only."""
@@ -487,6 +500,8 @@ class LiveRoom:
         snapshot = snapshot_of(self.room)
         self._snapshot_version = self.room.version
         self._snapshot_bytes = len(snapshot.document)
+        self._snapshot_s = time.monotonic()
+        self._is_snapshot_asked = False
         self.room.note_size(self._snapshot_bytes)
         return snapshot
 

@@ -1,6 +1,7 @@
 """How long steps usually take here: medians of the most recent ones, kept in memory.
 
-Read once at the start; every finished step that is stored is noted as it happens.
+Every finished step that is stored here is noted as it happens; `load` also takes in what other
+processes stored, and forgets what was pruned.
 """
 
 from collections import deque
@@ -29,12 +30,13 @@ class Paces:
         self._known: dict[tuple[str, str], Pace] = {}
 
     async def load(self, records: Records, profiles: Iterable[Profile]) -> None:
-        """Take in what was stored before."""
+        """Go by what is stored now."""
         for profile in profiles:
             for step in profile.steps:
                 found = await records.timings(profile.name, step.id, self._samples)
-                for timing in reversed(found):
-                    self.note(timing)
+                kind = (profile.name, step.id)
+                self._recent[kind] = deque(reversed(found), maxlen=self._samples)
+                self._known.pop(kind, None)
 
     def note(self, timing: StepTiming) -> None:
         """Take in a finished step; the oldest of its kind no longer counts."""

@@ -57,6 +57,9 @@ __all__ = ["RoomHost"]
 
 T = TypeVar("T")
 
+SNAPSHOTS_A_ROUND = 50
+"""Rooms asked for a snapshot in one round: each takes the loop some milliseconds."""
+
 TOLD_BY_BATCH = frozenset({ATTENDANCE, BREAK_GLASS})
 """Events of which everybody on the record has had a notice with the batch."""
 
@@ -119,9 +122,7 @@ class RoomHost:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """While it runs rooms can be opened; at the end every room drains and leaves a snapshot."""
-        await self.paces.load(
-            self._store.records, (policy.profile for policy in self._policies.values())
-        )
+        await self.load_paces()
         async with asyncio.TaskGroup() as group:
             self._group = group
             try:
@@ -151,6 +152,24 @@ class RoomHost:
     async def end_what_is_over(self) -> None:
         """A round of `expiry`."""
         await self.expiry.round(self._clock())
+
+    async def load_paces(self) -> None:
+        """Go by how long steps took, as it is stored now."""
+        await self.paces.load(
+            self._store.records, (policy.profile for policy in self._policies.values())
+        )
+
+    async def take_old_snapshots(self) -> None:
+        """Let rooms that are open for long leave a snapshot now and then."""
+        self.snapshot_old(time.monotonic())
+
+    def snapshot_old(self, now_s: float) -> None:
+        """Have rooms take a snapshot whose last one is too old by now, some at a time."""
+        left = SNAPSHOTS_A_ROUND
+        for room in list(self._rooms.values()):
+            left -= room.snapshot_if_older(now_s, self._settings.snapshot_minutes * 60)
+            if not left:
+                return
 
     async def sweep(self) -> None:
         """Unload what is idle now. Cut off, it leaves no room half unloaded: it goes on, and the

@@ -283,6 +283,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     snapshot_every_updates: Annotated[
         int, _meta("updates", "A room is snapshotted after so many new updates.", ge=1)
     ] = 500
+    snapshot_minutes: Annotated[
+        float,
+        _meta("min", "A room with newer rows is snapshotted when its last one is so old.", gt=0),
+    ] = 10
     snapshot_ladder_updates: Annotated[
         int,
         _meta("updates", "An older snapshot is kept for so many updates, to look back from.", ge=1),

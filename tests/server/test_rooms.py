@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import time
 
 import msgspec
 import pytest
@@ -310,3 +311,46 @@ def _failing(error: Exception) -> object:
         raise error
 
     return load
+
+
+async def test_a_room_that_is_open_for_long_leaves_a_snapshot_by_and_by() -> None:
+    store = HeldStore()
+    async with hosting(store, snapshot_minutes=59) as (host, record_id):
+        async with host.opened(record_id) as room:
+            nurse = RecordingPeer(person("nurse"))
+            await nurse.sync(room)
+            nurse.map("vitals")["pulse"] = 72
+            await nurse.push(room)
+            await settled()
+            before = (await store.records.load(record_id)).snapshot
+            host.snapshot_old(time.monotonic() + 3600)
+            await settled()
+            taken = (await store.records.load(record_id)).snapshot
+            version = room.room.version
+
+        assert before is None
+        assert taken is not None
+        assert taken.version == version
+
+
+async def test_a_snapshot_that_is_asked_for_during_a_turn_waits_for_its_end() -> None:
+    store = HeldStore()
+    async with hosting(store, snapshot_minutes=59) as (host, record_id):
+        async with host.opened(record_id) as room:
+            nurse = RecordingPeer(person("nurse"))
+            await nurse.sync(room)
+            await settled()
+            store.held.free.clear()
+            nurse.map("vitals")["pulse"] = 72
+            await nurse.push(room)
+            await settled()
+            host.snapshot_old(time.monotonic() + 3600)
+            await settled()
+            during = (await store.records.load(record_id)).snapshot
+            store.held.free.set()
+            await settled()
+            taken = (await store.records.load(record_id)).snapshot
+
+        assert during is None
+        assert taken is not None
+        assert taken.version == room.stored_version
