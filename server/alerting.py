@@ -25,6 +25,13 @@ __all__ = ["EVENT", "Alerting", "disk_percent"]
 
 EVENT = "alert"
 
+OVER_SECONDS = 300.0
+"""How long a figure must be back within its threshold before that is told: one that goes to and fro
+would otherwise be announced with every round."""
+
+FIGURES = frozenset({"metric", "clock", "storage"})
+"""Kinds of alerts that a figure makes; the others end with what one record has done."""
+
 
 def disk_percent(data: str) -> float:
     """How full the disk with the data directory is, in per cent; 0 where there is none."""
@@ -55,10 +62,14 @@ class Alerting:
         self._clock = clock
         self._news = news
         self._disk = disk
+        self._last: dict[str, tuple[str, Finding]] = {}
+        self._fine_since: dict[str, datetime] = {}
 
     async def round(self) -> None:
         """Find, compare, store and tell. Raises storage errors."""
         found = await self._found()
+        for key in found:
+            self._fine_since.pop(key, None)
         standing = {alert.key: alert for alert in await self._store.alerts.standing()}
         now = self._clock()
         begun = [
@@ -69,6 +80,10 @@ class Alerting:
             for key, (profile, one) in found.items()
             if key not in standing
         ]  # fmt: skip
+        for key, alert in standing.items():
+            if key not in found and not self._is_over(alert, now):
+                found[key] = self._last[key]
+        self._last = found
         ended = [alert for key, alert in standing.items() if key not in found]
         if begun or ended:
             told = [self._told(alert, "breached", alert.id, now) for alert in begun]
@@ -80,6 +95,15 @@ class Alerting:
         gone = {alert.key for alert in ended}
         self._show({k: a for k, a in standing.items() if k not in gone}
                    | {alert.key: alert for alert in begun}, found)  # fmt: skip
+
+    def _is_over(self, alert: Alert, now: datetime) -> bool:
+        if alert.kind not in FIGURES or alert.key not in self._last:
+            return True
+        since = self._fine_since.setdefault(alert.key, now)
+        if (now - since).total_seconds() < OVER_SECONDS:
+            return False
+        del self._fine_since[alert.key]
+        return True
 
     async def _found(self) -> dict[str, tuple[str, Finding]]:
         found: dict[str, tuple[str, Finding]] = {}

@@ -120,6 +120,28 @@ async def test_a_clock_far_off_and_a_full_disk_are_alerts(store: Any) -> None:
     assert {one["kind"] for one in boss if one["event"] == "alert"} == {"clock", "storage"}
 
 
+async def test_a_figure_that_goes_to_and_fro_is_told_once_and_is_over_when_it_stays(
+    store: Any,
+) -> None:
+    async with living(store) as house:
+        served, full = house.house, [95.0]
+        alerting = Alerting(
+            store, served.overseeing, served.policies, served.settings, served.clock,
+            served.events.news, lambda _: full[0],
+        )  # fmt: skip
+        for figure in (95.0, 89.0, 95.0, 89.0, 89.0, 96.0, 89.0):
+            full[0] = figure
+            await alerting.round()
+            house.step(minutes=2)
+
+        assert await told(store) == [("breached", "storage", "disk")]
+        await alerting.round()
+        house.step(minutes=2)
+        await alerting.round()
+
+    assert await told(store) == [("breached", "storage", "disk"), ("recovered", "storage", "disk")]
+
+
 def test_the_disk_is_that_of_the_data(tmp_path: Path) -> None:
     assert 0 < disk_percent(str(tmp_path)) <= 100
     assert disk_percent(str(tmp_path / "missing")) == 0
