@@ -136,7 +136,7 @@ async def test_a_figure_that_goes_to_and_fro_is_told_once_and_is_over_when_it_st
 
         assert await told(store) == [("breached", "storage", "disk")]
         await alerting.round()
-        house.step(minutes=2)
+        house.step(minutes=5)
         await alerting.round()
 
     assert await told(store) == [("breached", "storage", "disk"), ("recovered", "storage", "disk")]
