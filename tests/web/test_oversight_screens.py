@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.support.live_server import LiveServer
@@ -101,3 +102,96 @@ def test_a_paper_prints_the_patient_and_none_of_the_frame(
     expect(sheet).to_be_visible()
     for hidden in (".frame-head", ".banner", ".rail", ".hand-off"):
         expect(supervisor.page.locator(hidden)).to_be_hidden()
+
+
+def test_an_administrator_makes_an_account_changes_its_roles_and_closes_it(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    admin = open_window(server, "admin")
+    admin.page.get_by_role("button", name=": menu").click()
+    admin.page.get_by_role("menuitem", name="Accounts").click()
+    admin.page.get_by_text("New account").click()
+    admin.page.get_by_label("User name").fill("newcomer")
+    admin.page.get_by_label("First password").fill("a long password")
+    admin.page.get_by_role("checkbox", name="Nurse").check()
+    admin.page.get_by_role("button", name="Make the account").click()
+
+    line = admin.page.locator('[data-user="newcomer"]')
+    expect(line).to_contain_text("Nurse")
+    newcomer = open_window(server)
+    newcomer.sign_in("newcomer", "a long password")
+    line.get_by_role("button", name="Change: newcomer").click()
+    line.get_by_role("checkbox", name="Cashier").check()
+    line.get_by_role("button", name="Save roles").click()
+    expect(line).to_contain_text("Cashier, Nurse")
+    line.get_by_role("button", name="Close the account").click()
+
+    expect(line).to_contain_text("closed")
+    newcomer.page.get_by_role("link", name="Notifications").click()
+    expect(newcomer.page.get_by_text("Your log-in has ended")).to_be_visible()
+
+
+def test_what_waits_for_approval_is_sent_back_with_a_reason_and_approved_when_it_returns(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    overview = server.request("GET", "/api/dashboard?profile=eye_screening", "supervisor").json()
+    waiting = overview["approvals"][0]
+    supervisor = open_window(server, "supervisor")
+    supervisor.page.get_by_role("link", name="Dashboard").click()
+    supervisor.page.get_by_label("Kind of visit").select_option("eye_screening")
+    approval = supervisor.page.get_by_test_id("approval").filter(has_text=waiting["number"])
+
+    approval.get_by_role("button", name="Return…").click()
+    approval.get_by_label("Reason").fill("Measure the left eye again")
+    approval.get_by_role("button", name="Send back").click()
+    expect(approval).to_have_count(0)
+    assert server.record(waiting["id"])["current_step"] == "doctor_diagnosis"
+    for status in ("started", "completed"):
+        answer = server.request(
+            "PUT", f"/api/sessions/{waiting['id']}/steps/doctor_diagnosis", "doctor",
+            json={"status": status},
+        )  # fmt: skip
+        assert answer.status_code == 200, answer.text
+    approval.get_by_role("button", name="Approve").click()
+
+    expect(approval).to_have_count(0)
+    assert server.record(waiting["id"])["status"] == "completed"
+
+
+OVERSEEN = {
+    "/dashboard": ".column >> nth=0",
+    "/audit": "[data-testid=audit-lines]",
+    "/users": "#users-title",
+    "/records/{record}/emergency": ".page-title",
+    "/records/{record}/print": ".sheet h3",
+    "/records/{record}/conflicts": ".page-title",
+}
+"""Screens of supervisors and administrators → what shows that they are there."""
+
+
+@pytest.mark.parametrize(
+    ("language", "scheme", "size"), [("en-GB", "light", "desk"), ("ar-EG", "dark", "phone")]
+)
+def test_axe_finds_nothing_on_the_screens_of_who_oversees(
+    server: LiveServer, open_window: OpenWindow, language: str, scheme: str, size: str
+) -> None:
+    record = server.record("OPD-000004")["id"]
+    found, wide = {}, []
+    for user, screens in (
+        ("supervisor", [path for path in OVERSEEN if path != "/users"]),
+        ("admin", ["/users", "/audit"]),
+    ):
+        window = open_window(server, user, size=size, language=language, scheme=scheme)
+        for path in screens:
+            window.page.evaluate(
+                "path => { history.pushState(null, '', path);"
+                " dispatchEvent(new PopStateEvent('popstate')) }",
+                path.format(record=record),
+            )
+            expect(window.page.locator(OVERSEEN[path])).to_be_visible()
+            found[path] = window.axe()
+            if window.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                wide.append(path)
+
+    assert {path: problems for path, problems in found.items() if problems} == {}
+    assert wide == []

@@ -280,21 +280,37 @@ function Metrics({ figures }: { figures: readonly Figure[] }): ReactNode {
           <b>
             {figure.value === null ? '–' : number.format(figure.value)} {figure.value !== null && figure.unit}
           </b>
-          <span className="tag" data-level={figure.status === 'breached' ? 'critical' : figure.status === 'ok' ? 'normal' : 'none'}>
-            {figure.status === 'breached' && <span aria-hidden>▲ </span>}
-            {figure.status === 'ok' && t('dashboard.ok')}
-            {figure.status === 'breached' && t('dashboard.breached')}
-            {figure.status === 'no data' && t('dashboard.noData')}
-          </span>
+          <Standing figure={figure} />
           <span className="quiet">
-            {figure.at_most !== null && t('dashboard.atMost', { limit: number.format(figure.at_most) })}
-            {figure.at_least !== null && t('dashboard.atLeast', { limit: number.format(figure.at_least) })}{' '}
-            {t('dashboard.of', { count: figure.denominator })}
+            {[
+              figure.at_most === null ? '' : t('dashboard.atMost', { limit: number.format(figure.at_most) }),
+              figure.at_least === null ? '' : t('dashboard.atLeast', { limit: number.format(figure.at_least) }),
+              t('dashboard.of', { count: figure.denominator }),
+            ]
+              .filter((part) => part !== '')
+              .join(' · ')}
           </span>
           <Behind records={figure.records} />
         </li>
       ))}
     </ul>
+  )
+}
+
+/** Where the figure stands against its threshold; nothing where the profile sets none. */
+function Standing({ figure }: { figure: Figure }): ReactNode {
+  const { t } = useTranslation()
+  if (figure.status === 'no data') return <span className="tag">{t('dashboard.noData')}</span>
+  if (figure.at_most === null && figure.at_least === null) return null
+  return figure.status === 'breached' ? (
+    <span className="tag" data-level="critical">
+      <span aria-hidden>▲ </span>
+      {t('dashboard.breached')}
+    </span>
+  ) : (
+    <span className="tag" data-level="normal">
+      {t('dashboard.ok')}
+    </span>
   )
 }
 
@@ -332,7 +348,12 @@ function Trouble(props: {
           <li key={`${one.field} ${one.rule}`}>
             <b>{one.count}</b> · {titleOf(props.profile, one.field, t)}
             {one.rule !== '' && <span className="quiet"> · {ruleSaid(one.rule, t)}</span>}
-            {one.critical && <span className="tag">{t('field.critical')}</span>}
+            {one.critical && (
+              <>
+                {' '}
+                <span className="tag">{t('field.critical')}</span>
+              </>
+            )}
             <Behind records={one.records} page={props.page} />
           </li>
         ))}
