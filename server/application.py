@@ -21,6 +21,7 @@ from server.rest import (
     history,
     locks,
     login,
+    numbers,
     past,
     profiles,
     records,
@@ -40,7 +41,7 @@ def api_endpoints() -> tuple[Endpoint, ...]:
     """Every HTTP call; OpenAPI describes exactly these."""
     resources = (
         login, profiles, records, sessions, steps, assignments, conflicts, refusals, locks, audit,
-        emergencies, history, past, events, board, dashboard, colleagues, users,
+        emergencies, history, past, events, board, dashboard, colleagues, users, numbers,
     )  # fmt: skip
     calls = tuple(endpoint for resource in resources for endpoint in resource.ENDPOINTS)
     return (*calls, *about_endpoints(calls))

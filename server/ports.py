@@ -48,10 +48,14 @@ class RecordView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NewRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What `POST /api/records` asks for. fields: `{"section.field": value}`."""
+    """What `POST /api/records` asks for. fields: `{"section.field": value}`.
+
+    number: one that was handed to who makes the record; None: the next.
+    """
 
     profile: str
     id: str | None = None
+    number: str | None = None
     patient_id: str | None = None
     fields: Mapping[str, Json] = {}
 

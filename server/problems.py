@@ -78,6 +78,7 @@ PROBLEMS: dict[type[BaseException], Kind] = {
     storage_errors.RecordNotFound: Kind(404, 4404, "not-found", "Not found"),
     storage_errors.RecordPruned: Kind(410, 4404, "removed", "Removed"),
     storage_errors.RecordExists: Kind(409, 4409, "record-exists", "Record exists"),
+    storage_errors.NumbersHeld: Kind(409, 4409, "numbers-held", "Numbers are held unused"),
     storage_errors.PatientWaits: Kind(409, 4409, "patient-waits", "The patient waits already"),
     storage_errors.VersionConflict: Kind(503, 1012, "overloaded", "Come back in a moment"),
     storage_errors.RefusalNotFound: Kind(404, 4404, "not-found", "Not found"),

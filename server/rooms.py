@@ -35,6 +35,7 @@ from server.inbox import Later
 from server.live_room import LiveRoom, RoomClosed
 from server.logs import Log
 from server.metrics import Metrics
+from server.numbering import number_for
 from server.opening import replayed_room
 from server.paces import Paces
 from server.past import damage_of, sound_view
@@ -378,7 +379,7 @@ class RoomHost:
         if not decision.allowed:
             raise NotAllowed(decision.reason)
         record_id = wanted.id or str(ULID())
-        number = await self._store.records.next_number(policy.profile.number_prefix)
+        number = await number_for(self._store.records, policy, author, wanted.number)
         at = self._clock()
         room = new_room(record_id, 0, policy.profile, policy, self._limits)
         batch = Batch(record_id, 0, policy.profile.name)

@@ -8,6 +8,7 @@ from storage.engine import StoreSettings
 from storage.errors import (
     AnnouncementNotFound,
     LoginNotFound,
+    NumbersHeld,
     PatientWaits,
     RecordExists,
     RecordNotFound,
@@ -50,6 +51,7 @@ __all__ = [
     "Login",
     "LoginNotFound",
     "MemoryStore",
+    "NumbersHeld",
     "PatientWaits",
     "RecordExists",
     "RecordFilter",

@@ -41,6 +41,12 @@ _CARRY = (
     "UPDATE users SET disabled = 1 WHERE id IN (SELECT id FROM replaced.users WHERE disabled = 1)",
 )
 
+_CARRY_HANDED = (
+    "INSERT OR IGNORE INTO handed_numbers (number, prefix, user_id, at) "
+    "SELECT number, prefix, user_id, at FROM replaced.handed_numbers"
+)
+"""Numbers on a tablet that is away stay its person's."""
+
 _CARRY_EVENTS = (
     "INSERT INTO events (sequence, id, at, event, record_id, version, profile, session, payload) "
     "SELECT sequence + 1, 'restored.' || (sequence + 1), at, 'restored', '', 0, '', 0, '{}' "
@@ -162,8 +168,9 @@ def _carry(copy: sqlite3.Connection, path: Path) -> bool:
     try:
         for statement in _CARRY:
             copy.execute(statement)
-        if all(_has_events(copy, schema) for schema in ("main", "replaced")):
-            copy.execute(_CARRY_EVENTS)
+        for table, statement in (("events", _CARRY_EVENTS), ("handed_numbers", _CARRY_HANDED)):
+            if all(_has(copy, schema, table) for schema in ("main", "replaced")):
+                copy.execute(statement)
         copy.execute("COMMIT")
         carried = True
     except sqlite3.Error:
@@ -175,9 +182,9 @@ def _carry(copy: sqlite3.Connection, path: Path) -> bool:
     return carried
 
 
-def _has_events(copy: sqlite3.Connection, schema: str) -> bool:
-    wanted = f"SELECT 1 FROM {schema}.sqlite_master WHERE type = 'table' AND name = 'events'"
-    return copy.execute(wanted).fetchone() is not None
+def _has(copy: sqlite3.Connection, schema: str, table: str) -> bool:
+    wanted = f"SELECT 1 FROM {schema}.sqlite_master WHERE type = 'table' AND name = ?"
+    return copy.execute(wanted, (table,)).fetchone() is not None
 
 
 def _set_aside(path: Path) -> None:

@@ -4,6 +4,7 @@ StorageError
 ├── RecordNotFound      no record has this id or number
 │   └── RecordPruned    one had it, and was removed when its retention was over (.record_id)
 ├── RecordExists        a record with this id or number was stored before
+├── NumbersHeld         the person holds too many unused numbers (.unused)
 ├── PatientWaits        the patient has an open record of this kind (.record_id, .number)
 ├── VersionConflict     the log does not stand where the commit says (.expected, .actual)
 ├── RefusalNotFound     the record has no refusal with this id
@@ -22,6 +23,7 @@ StoreUnavailable, with the driver's error as the cause.
 __all__ = [
     "AnnouncementNotFound",
     "LoginNotFound",
+    "NumbersHeld",
     "PatientWaits",
     "RecordExists",
     "RecordNotFound",
@@ -64,6 +66,14 @@ class PatientWaits(StorageError):
         super().__init__(f"The patient has an open record of this kind: {number or record_id}.")
         self.record_id = record_id
         self.number = number
+
+
+class NumbersHeld(StorageError):
+    """The person holds as many unused numbers as one may; `unused` of them."""
+
+    def __init__(self, unused: int) -> None:
+        super().__init__(f"You hold {unused} unused numbers: use those first.")
+        self.unused = unused
 
 
 class RecordExists(StorageError):

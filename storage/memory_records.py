@@ -5,12 +5,13 @@ from datetime import datetime
 
 import msgspec
 
-from storage import heads, snapshots, update_log
+from storage import handed_numbers, heads, snapshots, update_log
 from storage.announcements import announced_columns
 from storage.changes import change_row
 from storage.columns import micros
 from storage.engine import StoreSettings
 from storage.errors import (
+    NumbersHeld,
     PatientWaits,
     RecordExists,
     RecordNotFound,
@@ -74,6 +75,7 @@ class MemoryRecords:
         self._by_number: dict[str, str] = {}
         self._refusal_order: dict[tuple[str, str], int] = {}
         self._numbers: dict[str, int] = {}
+        self._handed: dict[str, tuple[str, str | None]] = {}
 
     async def create(self, record_id: str, commit: Commit) -> None:
         self._trail.require_open()
@@ -313,6 +315,22 @@ class MemoryRecords:
         self._trail.require_open()
         last = self._numbers[prefix] = self._numbers.get(prefix, 0) + 1
         return heads.human_number(prefix, last)
+
+    async def hand_numbers(
+        self, prefix: str, count: int, user_id: str, at: datetime
+    ) -> Sequence[str]:
+        self._trail.require_open()
+        held = [one for one, its in self._handed.items() if its == (prefix, user_id)]
+        unused = sum(one not in self._by_number for one in held)
+        if unused + count > handed_numbers.MOST_UNUSED:
+            raise NumbersHeld(unused)
+        given = [await self.next_number(prefix) for _ in range(count)]
+        self._handed |= dict.fromkeys(given, (prefix, user_id))
+        return given
+
+    async def number_owner(self, number: str) -> str | None:
+        self._trail.require_open()
+        return self._handed.get(number, ("", None))[1]
 
 
 def _check_instants(commit: Commit) -> None:

@@ -252,6 +252,14 @@ class Records(Protocol):
     async def next_number(self, prefix: str) -> str:
         """A human number that was never given out before: `OPD-000001`."""
 
+    async def hand_numbers(
+        self, prefix: str, count: int, user_id: str, at: datetime
+    ) -> Sequence[str]:
+        """Numbers that were never given out before, which are this person's. Raises NumbersHeld."""
+
+    async def number_owner(self, number: str) -> str | None:
+        """To whom `hand_numbers` gave the number; None for any other."""
+
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """An account. `password_hash` is argon2id in PHC form."""

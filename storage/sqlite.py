@@ -13,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from permissions.model import RoleChange
 from storage import announcements as told
 from storage import audit as audit_trail
-from storage import directory, heads, loading, pruning, refusals, snapshots
+from storage import directory, handed_numbers, heads, loading, pruning, refusals, snapshots
 from storage.alerts import SqliteAlerts
 from storage.backups import backup
 from storage.changes import read_changes, replace_changes
+from storage.columns import micros
 from storage.emergencies import SqliteEmergencies
 from storage.engine import StoreSettings, hold, open_engine, wrapped
 from storage.errors import RecordNotFound, StoreUnavailable
@@ -206,6 +207,16 @@ class SqliteRecords:
 
     async def next_number(self, prefix: str) -> str:
         return await self._database.write(lambda on: heads.next_number(on, prefix))
+
+    async def hand_numbers(
+        self, prefix: str, count: int, user_id: str, at: datetime
+    ) -> Sequence[str]:
+        return await self._database.write(
+            lambda on: handed_numbers.hand_out(on, prefix, count, user_id, micros(at))
+        )
+
+    async def number_owner(self, number: str) -> str | None:
+        return await self._readers.on_loop(lambda on: handed_numbers.owner_of(on, number))
 
 
 async def _nothing_of(on: AsyncConnection, record_id: str) -> tuple[()]:

@@ -34,6 +34,7 @@ __all__ = [
     "event_acks",
     "event_audience",
     "events",
+    "handed_numbers",
     "history_due",
     "logins",
     "metadata",
@@ -355,6 +356,17 @@ numbers = Table(
     CheckConstraint("last >= 1", name="last"),
     sqlite_strict=True,
 )
+
+handed_numbers = Table(
+    "handed_numbers",
+    metadata,
+    Column("number", Text, primary_key=True),
+    _text("prefix"),
+    _text("user_id"),
+    _int("at"),
+    sqlite_strict=True,
+)
+Index("ix_handed_numbers_user_id_prefix", handed_numbers.c.user_id, handed_numbers.c.prefix)
 
 pruned = Table(
     "pruned",

@@ -46,10 +46,14 @@ _FENCE = re.compile(r"[0-9]{1,16}\Z", re.ASCII)
 
 
 class RecordRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a new record starts with. fields: `{"section.field": value}`."""
+    """What a new record starts with. fields: `{"section.field": value}`.
+
+    number: one that `POST /api/numbers` gave the caller; without it the server gives the next.
+    """
 
     profile: _Name
     id: _Ulid | None = None
+    number: _Name | None = None
     patient_id: _PatientId | None = None
     fields: dict[str, Json] = {}
 
@@ -90,6 +94,7 @@ async def create_record(call: Call[RecordRequest, Empty]) -> Answer:
     wanted = NewRecord(
         profile=call.body.profile,
         id=call.body.id,
+        number=call.body.number,
         patient_id=call.body.patient_id,
         fields=call.body.fields,
     )

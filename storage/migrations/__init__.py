@@ -11,7 +11,20 @@ from storage.errors import StoreIncompatible
 
 __all__ = ["REVISIONS", "migrate", "require_current"]
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+)
 """All revisions in order; a test holds this against the modules in `versions`."""
 
 _REVISION = text("SELECT version_num FROM alembic_version")

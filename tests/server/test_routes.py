@@ -59,6 +59,10 @@ CALLS: Calls = [
         "GET", "/api/profiles/outpatient/colleagues?role=nurse", None, {}, "receptionist", "nurse",
         403, 200,
     ),
+    (
+        "POST", "/api/numbers", {"profile": "outpatient", "count": 2}, {}, "nurse", "receptionist",
+        403, 201,
+    ),
     ("GET", "/api/audit", None, {}, "nurse", "supervisor", 403, 200),
     ("GET", "/api/audit/export", None, {}, "nurse", "supervisor", 403, 200),
     ("POST", "/api/records/{id}/conflicts/1.1/resolve", CHOICE, {}, "doctor", "nurse", 403, 404),

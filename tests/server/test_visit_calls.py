@@ -284,6 +284,40 @@ async def test_colleagues_are_those_with_the_role_and_no_other(site: Site) -> No
     assert [one["username"] for one in left.json()["items"]] == ["nurse"]
 
 
+async def test_numbers_handed_out_are_one_persons_and_each_is_used_once(site: Site) -> None:
+    wanted = {"profile": "outpatient", "count": 20}
+    asked = await site.call("receptionist", "POST", "/numbers", json=wanted)
+    numbers = asked.json()["numbers"]
+
+    made = await site.new(number=numbers[3])
+    body = {"profile": "outpatient", "number": numbers[3]}
+    again = await site.call("receptionist", "POST", "/records", json=body)
+    stolen = {"profile": "outpatient", "number": numbers[4]}
+    thief = await site.call("admin", "POST", "/records", json=stolen)
+    made_up = {"profile": "outpatient", "number": "OPD-999999"}
+    forged = await site.call("receptionist", "POST", "/records", json=made_up)
+    foreign = {"profile": "eye_screening", "count": 1}
+    other_kind = await site.call("receptionist", "POST", "/numbers", json=foreign)
+    next_one = await site.record(await site.new())
+
+    assert len(set(numbers)) == 20
+    assert (await site.record(made))["number"] == numbers[3]
+    assert [one.status_code for one in (again, thief, forged, other_kind)] == [409, 422, 422, 403]
+    assert forged.json()["errors"][0]["field"] == "number"
+    assert next_one["number"] not in numbers
+    told = [entry.detail for _, entry in await site.store.audit(action="create", limit=50)]
+    assert f"numbers {numbers[0]} to {numbers[-1]}" in told
+
+
+async def test_who_only_collects_numbers_is_stopped(site: Site) -> None:
+    wanted = {"profile": "outpatient", "count": 20}
+    answers = [await site.call("receptionist", "POST", "/numbers", json=wanted) for _ in range(21)]
+    other = await site.call("admin", "POST", "/numbers", json=wanted)
+
+    assert [one.status_code for one in answers] == [201] * 20 + [409]
+    assert other.status_code == 201
+
+
 async def test_if_match_is_honoured(site: Site) -> None:
     record = await site.new()
     version = (await site.record(record))["version"]

@@ -55,6 +55,7 @@ async def test_restoring_does_not_bring_back_numbers_log_ins_or_accounts(tmp_pat
     await store.backup(target)
     await store.records.next_number("EX")
     await store.records.next_number("NEW")
+    (handed,) = await store.records.hand_numbers("HAND", 1, "u1", NOW)
     await store.directory.end_login("l1", NOW + timedelta(hours=1), "revoked")
     await store.close()
 
@@ -63,6 +64,7 @@ async def test_restoring_does_not_bring_back_numbers_log_ins_or_accounts(tmp_pat
     store = await SqliteStore.open(path)
     assert await store.records.next_number("EX") == "EX-000003"
     assert await store.records.next_number("NEW") == "NEW-000002"
+    assert await store.records.number_owner(handed) == "u1"
     (ended,) = await store.directory.logins("u1")
     assert (ended.ended_at, ended.ending) == (NOW + timedelta(hours=1), "revoked")
     await store.close()

@@ -14,7 +14,7 @@ from storage import (
     StoreUnavailable,
     VersionConflict,
 )
-from storage.errors import RefusalNotFound
+from storage.errors import NumbersHeld, RefusalNotFound
 from storage.ports import ConflictFilter, RefusalFilter
 from sync.effects import Commit, RecordFacts, StepTiming
 from tests.storage.builders import NOW, Log, conflict, created, entry, facts, refusal
@@ -477,3 +477,22 @@ async def test_conflicts_are_paged_oldest_first_and_filtered_by_status(store):
     assert await found(limit=1, after="1.0") == ["1.1"]
     assert await found(after="9.9") == []
     assert list(await store.records.list_conflicts(ConflictFilter(record_id="R9"))) == []
+
+
+async def test_handed_numbers_are_one_persons_and_never_given_again(store):
+    first = await store.records.hand_numbers("EX", 3, "u1", NOW)
+    second = await store.records.hand_numbers("EX", 2, "u2", NOW)
+
+    assert len({*first, *second, await store.records.next_number("EX")}) == 6
+    assert [await store.records.number_owner(one) for one in first] == ["u1"] * 3
+    assert await store.records.number_owner(second[0]) == "u2"
+    assert await store.records.number_owner("EX-000006") is None
+
+
+async def test_more_unused_numbers_than_one_may_hold_are_not_handed_out(store):
+    for _ in range(20):
+        await store.records.hand_numbers("EX", 20, "u1", NOW)
+
+    with pytest.raises(NumbersHeld):
+        await store.records.hand_numbers("EX", 1, "u1", NOW)
+    await store.records.hand_numbers("EX", 1, "u2", NOW)

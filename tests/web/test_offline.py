@@ -1,5 +1,7 @@
 """Without the server: what was written stays, is counted, survives a reload, and arrives."""
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.support.live_server import LiveServer
@@ -12,6 +14,15 @@ def until_offline_ready(window: Window) -> None:
         "async () => 'activated' ==="
         " (await navigator.serviceWorker.getRegistration())?.active?.state"
     )
+
+
+def number_on(window: Window) -> str:
+    """The human number in the banner."""
+    shown = window.page.locator(".banner")
+    expect(shown).to_contain_text("OPD-")
+    found = re.search(r"OPD-\d{6}", shown.inner_text())
+    assert found is not None
+    return found[0]
 
 
 def test_edits_without_the_server_survive_a_reload_and_arrive(
@@ -47,9 +58,14 @@ def test_a_patient_registered_without_the_server_is_there_when_it_is_back(
     own_server: LiveServer, open_window: OpenWindow
 ) -> None:
     clerk = open_window(own_server, "receptionist")
+    other = open_window(own_server, "receptionist")
     until_offline_ready(clerk)
     expect(clerk.page.locator("table.queue")).to_be_visible()
     clerk.until("async () => (await window.fieldchart.at.workplace.store.heads()).length >= 8")
+    for window in (clerk, other):
+        window.until(
+            "async () => (await window.fieldchart.at.workplace.store.numbersLeft('outpatient')) > 0"
+        )
     clerk.page.get_by_role("link", name="New patient").click()
     expect(clerk.page.get_by_label("Family name")).to_be_visible()
 
@@ -62,14 +78,25 @@ def test_a_patient_registered_without_the_server_is_there_when_it_is_back(
     clerk.page.get_by_role("button", name="Register").click()
     expect(clerk.page.locator(".banner h1")).to_have_text("OFFLINESON, Zuri")
     expect(clerk.page.locator(".banner")).to_contain_text("not known to the server yet")
+    number = number_on(clerk)
+    other.page.evaluate(
+        "async () => { const id = await window.fieldchart.at.workplace.create("
+        "'outpatient', {'demographics.family_name': 'Otherson'}, null);"
+        " history.pushState(null, '', `/records/${id}`);"
+        " dispatchEvent(new PopStateEvent('popstate')) }"
+    )
+    expect(other.page.locator(".banner h1")).to_have_text("OTHERSON")
+    assert number_on(other) != number
     clerk.write("contact.village", "Demoville")
     expect(clerk.chip).to_contain_text("waiting, offline since")
     record = clerk.page.url.split("/records/")[1].split("/")[0]
 
     own_server.start()
     clerk.expect_saved()
-    expect(clerk.page.locator(".banner")).to_contain_text("OPD-")
+    expect(clerk.page.locator(".banner")).not_to_contain_text("not known to the server yet")
     made = own_server.record(record)
+    assert made["number"] == number == number_on(clerk)
+    other.expect_saved()
     assert made["fields"]["demographics"]["family_name"] == "Offlineson"
     assert made["fields"]["contact"]["village"] == "Demoville"
 

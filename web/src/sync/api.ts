@@ -61,6 +61,7 @@ export interface ProblemField {
 export class Problem extends Error {
   override readonly name = 'Problem'
   readonly status: number
+  readonly type: string
   readonly title: string
   readonly detail: string
   readonly errors: readonly ProblemField[]
@@ -69,6 +70,7 @@ export class Problem extends Error {
   constructor(status: number, body: ProblemBody, retryAfterS: number | null) {
     super(`${status} ${body.title ?? ''}`)
     this.status = status
+    this.type = body.type ?? ''
     this.title = body.title ?? String(status)
     this.detail = body.detail ?? ''
     this.errors = body.errors ?? []
@@ -82,6 +84,7 @@ export class Unreachable extends Error {
 }
 
 interface ProblemBody {
+  readonly type?: string
   readonly title?: string
   readonly detail?: string
   readonly errors?: readonly ProblemField[]
@@ -182,14 +185,28 @@ export class Api {
     return this.call('GET', '/api/records', { query })
   }
 
+  /** Human numbers that are mine alone from now on. */
+  async numbers(profile: string, count: number): Promise<readonly string[]> {
+    const given = await this.call<{ readonly numbers: readonly string[] }>('POST', '/api/numbers', {
+      body: { profile, count },
+    })
+    return given.numbers
+  }
+
   createRecord(body: {
     readonly profile: string
     readonly id: string
+    readonly number?: string
     readonly patient_id?: string
     readonly fields?: Readonly<Record<string, Json>>
   }): Promise<unknown> {
     return this.call('POST', '/api/records', { body })
   }
+}
+
+/** Whether this is the problem of that name, the end of its `type`. */
+export function isProblem(error: unknown, name: string): error is Problem {
+  return error instanceof Problem && error.type.endsWith(name)
 }
 
 async function problemBody(answer: Response): Promise<ProblemBody> {

@@ -43,6 +43,8 @@ export interface RecordHead {
   /** Made on this device and not yet known to the server. */
   readonly unborn: boolean
   readonly patientId: string | null
+  /** Why the server did not take a record that was made here, in its words. */
+  readonly blocked?: string | null
   /** What was typed into fields and is not written. */
   readonly drafts?: Readonly<Record<string, string>>
 }
@@ -241,6 +243,33 @@ export class PersonStore {
     await this.#write(['cache'], (in_) => asked(in_.objectStore('cache').put({ key, value })))
   }
 
+  // -- numbers in advance ---------------------------------------------------------------------------
+
+  /** A number of this person's pool, out of it in the same transaction: no other window gets it. */
+  async takeNumber(profile: string): Promise<string | null> {
+    return this.#write(['cache'], async (in_) => {
+      const cache = in_.objectStore('cache')
+      const row = (await asked(cache.get(poolOf(profile)))) as Pool | undefined
+      const [taken, ...left] = row?.value ?? []
+      if (taken === undefined) return null
+      await asked(cache.put({ key: poolOf(profile), value: left } satisfies Pool))
+      return taken
+    })
+  }
+
+  async keepNumbers(profile: string, numbers: readonly string[]): Promise<void> {
+    await this.#write(['cache'], async (in_) => {
+      const cache = in_.objectStore('cache')
+      const row = (await asked(cache.get(poolOf(profile)))) as Pool | undefined
+      const value = [...(row?.value ?? []), ...numbers]
+      await asked(cache.put({ key: poolOf(profile), value } satisfies Pool))
+    })
+  }
+
+  async numbersLeft(profile: string): Promise<number> {
+    return (await this.cached<readonly string[]>(poolOf(profile)))?.length ?? 0
+  }
+
   // -----------------------------------------------------------------------------------------------
 
   async #get<T>(store: string, key: string): Promise<T | undefined> {
@@ -270,6 +299,15 @@ export class PersonStore {
       throw trouble
     }
   }
+}
+
+interface Pool {
+  readonly key: string
+  readonly value: readonly string[]
+}
+
+function poolOf(profile: string): string {
+  return `numbers ${profile}`
 }
 
 function emptyHead(record: string): RecordHead {

@@ -4,7 +4,7 @@
  * Records with unsent work are delivered in the background whether they are on screen or not, and those
  * of today's queue are fetched before the network goes.
  */
-import { Api, type BoardRow, type CallOptions, type Listing, Problem, Unreachable } from './api'
+import { Api, type BoardRow, type CallOptions, type Listing, isProblem, Problem, Unreachable } from './api'
 import { browserSocket, type MakeSocket } from './connection'
 import { StorageTrouble, troubleOf } from './database'
 import type { Json } from './fields'
@@ -62,6 +62,9 @@ interface Held {
 
 const ROUND_MS = 5_000
 const AT_ONCE = 2
+/** A day of a busy mobile unit; asked for again before half of them are used. */
+const POOL = 20
+const POOL_LOW = 12
 const FETCH_PATIENCE_MS = 15_000
 
 export class Workplace {
@@ -77,6 +80,7 @@ export class Workplace {
   #busy = false
   #closed = false
   #signInNeeded = false
+  readonly #withoutPool = new Set<string>()
   #reading = false
   #readAgain = false
 
@@ -189,7 +193,8 @@ export class Workplace {
     patientId: string | null,
   ): Promise<string> {
     const id = ulid()
-    await this.store.keepHead(id, { profile, unborn: true, openedAt: Date.now(), patientId })
+    const number = (await this.store.takeNumber(profile)) ?? ''
+    await this.store.keepHead(id, { profile, unborn: true, openedAt: Date.now(), patientId, number })
     const record = this.hold(id)
     await record.loading
     record.setAll(fields)
@@ -220,15 +225,55 @@ export class Workplace {
         this.api.createRecord({
           profile: head.profile,
           id,
+          ...(head.number === '' ? {} : { number: head.number }),
           ...(head.patientId === null ? {} : { patient_id: head.patientId }),
         }),
       )
     } catch (error) {
-      // 409: an earlier try of ours got through and its answer was lost.
-      if (!(error instanceof Problem && error.status === 409)) return false
+      return this.#unborn(head, error)
     }
-    await this.store.keepHead(id, { unborn: false })
+    await this.store.keepHead(id, { unborn: false, blocked: null })
     return true
+  }
+
+  /** The server did not make the record: whether it has it nevertheless. */
+  async #unborn(head: RecordHead, error: unknown): Promise<boolean> {
+    const id = head.record
+    if (isProblem(error, 'record-exists')) {
+      // An earlier try of ours got through and its answer was lost; or the number is taken.
+      try {
+        await this.#asked(this.api.call('GET', `/api/records/${id}`))
+      } catch (why) {
+        if (why instanceof Problem && why.status === 404) await this.store.keepHead(id, { number: '' })
+        return false
+      }
+      await this.store.keepHead(id, { unborn: false, blocked: null })
+      return true
+    }
+    if (!(error instanceof Problem)) return false
+    // The next round asks without the number, and the server gives another.
+    if (error.errors.some((one) => one.field === 'number')) await this.store.keepHead(id, { number: '' })
+    else if (error.status < 500 && error.status !== 401) {
+      await this.store.keepHead(id, { blocked: error.detail || error.title })
+    }
+    return false
+  }
+
+  /** Keep a few numbers for patients who will be registered without the server. */
+  async #fillPools(): Promise<void> {
+    const known = await this.store.cached<Listing<ProfileSummary>>('profiles')
+    for (const profile of known?.items.filter((one) => one.may_create) ?? []) {
+      const left = await this.store.numbersLeft(profile.name)
+      if (left >= POOL_LOW || this.#withoutPool.has(profile.name)) continue
+      try {
+        const given = await this.#asked(this.api.numbers(profile.name, POOL - left))
+        await this.store.keepNumbers(profile.name, given)
+      } catch (error) {
+        if (error instanceof Problem) this.#withoutPool.add(profile.name) // it will not say yes in 5 s
+        else if (!(error instanceof Unreachable)) throw error
+        // Without a pool a new record has its number when the server hears of it.
+      }
+    }
   }
 
   #statusChanged(id: string, held: Held): void {
@@ -274,6 +319,7 @@ export class Workplace {
         if (held.record.status.link.kind === 'idle') await this.#connect(held.record)
       }
       await inTurn([...due], (id) => this.#visit(id, (status) => status.toDeliver === 0))
+      await this.#fillPools()
     } catch (error) {
       this.#becomes({ trouble: troubleOf(error) })
     } finally {

@@ -133,7 +133,7 @@ async function unborn(
     .filter((head) => head.unborn && head.profile === profile)
     .map((head) => ({
       id: head.record,
-      number: '',
+      number: head.number,
       profile,
       patient_id: head.patientId ?? '',
       version: 0,

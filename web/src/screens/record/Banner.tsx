@@ -4,7 +4,7 @@ import { honestyOf, isFilled } from '@fieldchart/client'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { useNow, useStatus } from '../../app/context'
+import { useNow, useOverview, useStatus } from '../../app/context'
 import { ageOf, birthDate, clockTime, initialsOf, minutesSince } from '../../app/times'
 import { useEntries, useField, useOnScreen, usePeople } from './context'
 
@@ -17,6 +17,7 @@ export function Banner(): ReactNode {
   const birth = useText('demographics.birth_date')
   const sex = useText('demographics.sex')
   const number = useText('record.number')
+  const handed = useHandedNumber()
   const status = useText('record.status')
   const estimated = useField('demographics.age_estimated') === true
   const age = ageOf(birth, useNow(60_000))
@@ -47,7 +48,11 @@ export function Banner(): ReactNode {
           }
         />
         <Fact label={t('banner.born')} value={birth === '' ? '' : birthDate(birth, i18n.language)} />
-        <Fact label={t('banner.number')} value={number} missing={t('state.unborn')} />
+        <Fact
+          label={t('banner.number')}
+          value={number === '' && handed !== '' ? `${handed} · ${t('state.unborn')}` : number}
+          missing={t('state.unborn')}
+        />
         {status !== '' && status !== 'open' && (
           <span className="tag">{t(status === 'completed' ? 'status.completed' : 'status.cancelled')}</span>
         )}
@@ -59,6 +64,13 @@ export function Banner(): ReactNode {
       </div>
     </section>
   )
+}
+
+/** The number that this device gave the record before the server knows of it. */
+function useHandedNumber(): string {
+  const { record } = useOnScreen()
+  const { standings } = useOverview()
+  return standings.find((one) => one.head.record === record.id)?.head.number ?? ''
 }
 
 function useText(field: string): string {

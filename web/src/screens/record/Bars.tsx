@@ -13,7 +13,7 @@ import { Button, Group, TextInput } from '@mantine/core'
 import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { useStatus, useWorkplace } from '../../app/context'
+import { useOverview, useStatus, useWorkplace } from '../../app/context'
 import { dayAndTime } from '../../app/times'
 import { shown } from '../../fields/shown'
 import { useOnScreen } from './context'
@@ -24,6 +24,7 @@ export function RecordBars(): ReactNode {
   const status = useStatus(record)
   return (
     <div aria-live="polite" className="bars">
+      <Blocked />
       {status.link.kind === 'ended' && status.link.ended.band === 'final' && (
         <div className="bar" data-kind="trouble">
           <span className="bar-text">{t('record.ended', { reason: status.link.ended.reason })}</span>
@@ -34,6 +35,19 @@ export function RecordBars(): ReactNode {
       ))}
       {status.disputed.length > 0 && <Conflicts version={status.version} />}
       <News />
+    </div>
+  )
+}
+
+/** A record that was made here and that the server does not take. What was written stays here. */
+function Blocked(): ReactNode {
+  const { t } = useTranslation()
+  const { record } = useOnScreen()
+  const { standings } = useOverview()
+  const why = standings.find((one) => one.head.record === record.id)?.head.blocked ?? null
+  return why === null ? null : (
+    <div className="bar" data-kind="refused" data-testid="blocked">
+      <span className="bar-text">{t('record.blocked', { reason: why })}</span>
     </div>
   )
 }
