@@ -158,6 +158,29 @@ def test_what_waits_for_approval_is_sent_back_with_a_reason_and_approved_when_it
     assert server.record(waiting["id"])["status"] == "completed"
 
 
+def test_a_spectacle_prescription_has_signs_and_two_decimals_for_both_eyes(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    body = {"profile": "eye_screening", "fields": {"demographics.family_name": "Invented"}}
+    made = server.request("POST", "/api/records", "registration_staff", json=body).json()
+    lenses = {
+        "spectacles.right_sphere": -1.5, "spectacles.right_cylinder": -0.25,
+        "spectacles.right_axis": 90, "spectacles.left_sphere": 2,
+    }  # fmt: skip
+    answer = server.request(
+        "PATCH", f"/api/records/{made['id']}", "doctor",
+        json=lenses, headers={"If-Match": f'"{made["version"]}"'},
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+    doctor = open_window(server, "doctor")
+    doctor.open_record(made["id"], "print")
+    doctor.page.get_by_label("Paper").select_option("spectacles")
+
+    rows = doctor.page.locator(".lenses tbody tr")
+    expect(rows.nth(0).locator("td")).to_have_text(["-1.50 D", "-0.25 D", "90 °", "–"])
+    expect(rows.nth(1).locator("td")).to_have_text(["+2.00 D", "–", "–", "–"])
+
+
 OVERSEEN = {
     "/dashboard": ".column >> nth=0",
     "/audit": "[data-testid=audit-lines]",
