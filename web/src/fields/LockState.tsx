@@ -22,7 +22,7 @@ export function LockState({ name, title, held, asks }: { name: string; title: st
     return (
       <span className="lock" data-lock="theirs">
         <span>
-          <span aria-hidden>🔒 </span>
+          <Padlock />{' '}
           {held.online ? (
             <>
               <bdi>{theirs.name}</bdi> · <Left until={Date.parse(theirs.expiresAt)} />
@@ -89,6 +89,16 @@ export function LockState({ name, title, held, asks }: { name: string; title: st
         </span>
       )}
     </>
+  )
+}
+
+/** Drawn: not every workstation has a font with this sign. */
+function Padlock(): ReactNode {
+  return (
+    <svg aria-hidden width="12" height="14" viewBox="0 0 12 14" fill="none" stroke="currentColor" strokeWidth="1.6">
+      <path d="M3 6V4a3 3 0 0 1 6 0v2" />
+      <rect x="1" y="6" width="10" height="7" rx="1" fill="currentColor" />
+    </svg>
   )
 }
 

@@ -122,7 +122,11 @@ const QUIET_MINUTES = 2
 function WhoIsHere(): ReactNode {
   const { t } = useTranslation()
   const { profile } = useOnScreen()
-  const people = usePeople().filter((one) => !one.me)
+  // Two windows of one person on one page are one person.
+  const people = usePeople().filter(
+    (one, at, all) =>
+      !one.me && all.findIndex((same) => !same.me && same.userId === one.userId && same.page === one.page) === at,
+  )
   const now = useNow(15_000)
   const title = (page: string | null): string | undefined =>
     profile.steps.find((step) => step.id === page)?.title
@@ -132,6 +136,7 @@ function WhoIsHere(): ReactNode {
       {people.map((one) => {
         const quiet = one.lastActivity === null ? 0 : minutesSince(one.lastActivity, now)
         const place = title(one.page)
+        const role = profile.roles[one.role]
         return (
           <li key={one.client}>
             <span className="face" aria-hidden>
@@ -139,6 +144,7 @@ function WhoIsHere(): ReactNode {
             </span>
             <span>
               {one.name}
+              {role !== undefined && role !== one.name && ` (${role})`}
               {place !== undefined && ` · ${place}`}
               {quiet >= QUIET_MINUTES && ` · ${t('banner.ago', { count: quiet })}`}
             </span>

@@ -8,6 +8,7 @@ import { useMe, useProfile, useRecord, useStatus, useWorkplace } from '../../app
 import { Banner } from './Banner'
 import { RecordBars } from './Bars'
 import { RecordOnScreen } from './context'
+import { EmergencyAccess, NOT_ALLOWED } from './Emergency'
 import { HandOff } from './HandOff'
 import { NextPatient } from './NextPatient'
 import { ExtraPage, FieldHistoryDrawer, pageNamed } from './pages'
@@ -44,9 +45,12 @@ function Opened({ record, page }: { record: OpenRecord; page: string | null }): 
   if (name !== '') return <WithProfile record={record} name={name} page={page} />
   if (status.link.kind === 'ended') {
     return (
-      <div className="bar" data-kind="trouble" role="alert">
-        <span className="bar-text">{t('record.cannotOpen', { reason: status.link.ended.reason })}</span>
-      </div>
+      <>
+        <div className="bar" data-kind="trouble" role="alert">
+          <span className="bar-text">{t('record.cannotOpen', { reason: status.link.ended.reason })}</span>
+        </div>
+        {status.link.ended.code === NOT_ALLOWED && <EmergencyAccess record={record} alone />}
+      </>
     )
   }
   if (status.link.kind === 'waiting') return <Text role="alert">{t('record.notHere')}</Text>
@@ -85,7 +89,7 @@ function Chart(props: { record: OpenRecord; profile: Profile; page: string | nul
     <RecordOnScreen record={record} profile={profile}>
       <div className="record">
         <Banner />
-        {extra?.name !== 'conflicts' && <RecordBars />}
+        <RecordBars page={page} disputes={extra?.name !== 'conflicts'} />
         <NextPatient />
         <div className="record-body">
           <Rail page={page} />

@@ -1,0 +1,182 @@
+/** What was refused, in words: to copy, to apply by who may, to lay aside. */
+import { fieldNamed, type Json, type KeptRefusal, type Listing, Problem, Unreachable } from '@fieldchart/client'
+import { Button, Group, TextInput } from '@mantine/core'
+import { type ReactNode, useEffect, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+
+import { useMe, useStatus, useWorkplace } from '../../app/context'
+import { dayAndTime } from '../../app/times'
+import { saidOf, titleOf } from '../../fields/naming'
+import { useOnScreen } from './context'
+import type { Refusal } from './disputes/disputes'
+
+/** A refusal of a whole frame can only be laid aside. */
+const WHOLE_FRAME = '?'
+
+export function RefusalBars(): ReactNode {
+  const { record, profile } = useOnScreen()
+  const workplace = useWorkplace()
+  const me = useMe()
+  const status = useStatus(record)
+  const [standing, setStanding] = useState<readonly Refusal[]>([])
+  const [decided, setDecided] = useState(0)
+  const online = status.link.kind === 'open'
+  const overseer = profile.powers.includes('apply_refusals')
+  const kept = status.refusals
+  useEffect(() => {
+    if (!online || (!overseer && kept.length === 0)) return
+    let wanted = true
+    workplace.api
+      .call<Listing<Refusal>>('GET', `/api/records/${record.id}/refusals?status=open`)
+      .then(
+        (listing) => {
+          if (wanted) setStanding(listing.items)
+        },
+        () => undefined, // what this device was told is shown anyway
+      )
+    return () => {
+      wanted = false
+    }
+  }, [workplace, record, online, overseer, kept, decided, overseer ? status.version : 0])
+  const again = (): void => {
+    setDecided((times) => times + 1)
+  }
+  const ofKept = (refusal: KeptRefusal): readonly Refusal[] =>
+    standing.filter(
+      (one) =>
+        // `version.number` for each field of the frame; the frame is named by its first.
+        one.id.split('.')[0] === refusal.id.split('/').at(-1)?.split('.')[0] &&
+        one.author.id === me.userId &&
+        refusal.fields.some((field) => field.field === one.field),
+    )
+  const mine = new Set(kept.flatMap((refusal) => ofKept(refusal).map((one) => one.id)))
+  return (
+    <>
+      {kept.map((refusal) => (
+        <RefusalBar
+          key={refusal.id}
+          fields={refusal.fields.map((one) => ({ ...one, value: one.value as Json }))}
+          standing={ofKept(refusal)}
+          own
+          onDecided={() => {
+            void record.forgetRefusal(refusal)
+            again()
+          }}
+        />
+      ))}
+      {overseer &&
+        standing
+          .filter((one) => !mine.has(one.id))
+          .map((one) => (
+            <RefusalBar key={one.id} fields={[one]} standing={[one]} own={false} onDecided={again} />
+          ))}
+    </>
+  )
+}
+
+function RefusalBar(props: {
+  fields: readonly { readonly field: string; readonly rule: string; readonly reason: string; readonly value: Json }[]
+  /** What the server keeps of it; empty where it cannot be asked now. */
+  standing: readonly Refusal[]
+  own: boolean
+  onDecided: () => void
+}): ReactNode {
+  const { t, i18n } = useTranslation()
+  const workplace = useWorkplace()
+  const { record, profile } = useOnScreen()
+  const { fields, standing } = props
+  const [said, setSaid] = useState('')
+  const [reason, setReason] = useState<string | null>(null)
+  const inWords = (field: string, value: Json): string => saidOf(profile, field, value, t, i18n.language)
+  const entitled =
+    standing.length > 0 &&
+    standing.every((one) => {
+      const form = fieldNamed(profile, one.field) ?? fieldNamed(profile, one.field.split('.')[0] ?? '')
+      return (
+        one.field !== WHOLE_FRAME && (form?.may_write === true || profile.powers.includes('apply_refusals'))
+      )
+    })
+  const decide = async (how: 'apply' | 'dismiss', body: object): Promise<void> => {
+    try {
+      for (const one of standing) {
+        await workplace.api.call(
+          'POST',
+          `/api/records/${record.id}/refusals/${encodeURIComponent(one.id)}/${how}`,
+          { body },
+        )
+      }
+      props.onDecided()
+    } catch (error) {
+      if (error instanceof Unreachable) setSaid(t('conflict.offline'))
+      else setSaid(error instanceof Problem ? error.detail : String(error))
+    }
+  }
+  const dismiss = (): void => {
+    if (!props.own) setReason('')
+    // Seen by its author: that is reason enough, and where the server is away it stays in its list.
+    else if (standing.length === 0) props.onDecided()
+    else void decide('dismiss', { reason: t('refusal.seen') })
+  }
+  const [first] = standing
+  return (
+    <div className="bar" data-kind="refused" data-testid="refusal">
+      <div className="bar-text">
+        {fields.map((one) => (
+          <div key={one.field}>
+            <strong>{t('refusal.title', { field: titleOf(profile, one.field, t) })}</strong>{' '}
+            <q>{inWords(one.field, one.value)}</q> {one.reason}{' '}
+            <span className="quiet">({t('refusal.rule', { rule: one.rule })})</span>
+          </div>
+        ))}
+        {!props.own && first !== undefined && (
+          <div className="quiet">
+            {first.author.name} · {dayAndTime(first.at, i18n.language)}
+          </div>
+        )}
+        {said !== '' && <div role="alert">{said}</div>}
+      </div>
+      <Group gap="xs" align="end">
+        {'clipboard' in navigator && (
+          <Button
+            size="sm"
+            variant="default"
+            onClick={() => {
+              const text = fields.map((one) => `${titleOf(profile, one.field, t)}: ${inWords(one.field, one.value)}`)
+              void navigator.clipboard.writeText(text.join('\n'))
+            }}
+          >
+            {t('refusal.copy')}
+          </Button>
+        )}
+        {entitled && (
+          <Button size="sm" variant="default" onClick={() => void decide('apply', {})}>
+            {t('refusal.apply')}
+          </Button>
+        )}
+        {reason === null ? (
+          <Button size="sm" variant="default" onClick={dismiss}>
+            {t('refusal.dismiss')}
+          </Button>
+        ) : (
+          <>
+            <TextInput
+              size="sm"
+              label={t('conflict.reason')}
+              value={reason}
+              onChange={(event) => {
+                setReason(event.currentTarget.value)
+              }}
+            />
+            <Button
+              size="sm"
+              disabled={reason.trim() === ''}
+              onClick={() => void decide('dismiss', { reason: reason.trim() })}
+            >
+              {t('refusal.dismiss')}
+            </Button>
+          </>
+        )}
+      </Group>
+    </div>
+  )
+}
