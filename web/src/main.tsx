@@ -8,6 +8,7 @@ import { Device } from '@fieldchart/client'
 import { createRoot } from 'react-dom/client'
 
 import { App } from './app/App'
+import { deviceLabel } from './app/device_label'
 import { watchForNewVersion } from './app/new_version'
 import { startWords } from './i18n'
 
@@ -19,6 +20,7 @@ async function start(): Promise<void> {
   try {
     const device = await Device.open({
       origin: location.origin,
+      label: deviceLabel(navigator.userAgent),
       onStorageGone: () => {
         // Without the list of people nothing can go on; what is on screen stays readable.
         dispatchEvent(new CustomEvent('fieldchart-storage-gone'))
