@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from permissions.model import Principal
-from sync.gate import LIVE
+from sync.bench import LIVE
 from sync.registers import MAX_TRAIL
 from sync.structs import Kind
 from sync.update import Update, decode_state_vector, decode_update
