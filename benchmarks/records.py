@@ -27,8 +27,9 @@ from sync.bounds import Bounds
 from sync.effects import Commit
 from sync.frame import Frame, Knowledge
 from sync.gate import Limits
+from sync.proposal import Accepted
 from sync.replay import new_room, replay, snapshot_of
-from sync.room import Accepted, Room
+from sync.room import Room
 from sync.update import decode_update
 
 __all__ = [

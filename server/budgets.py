@@ -7,7 +7,7 @@ their connections, so that coming back is no way around them.
 import time
 
 from server.sockets.connection import Peer
-from sync.room import Proposal
+from sync.proposal import Proposal
 from sync.session import TokenBucket
 
 __all__ = ["PersonBudgets", "follow_up"]

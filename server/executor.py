@@ -33,7 +33,7 @@ from sync.effects import (
     StepTiming,
     UpdateRow,
 )
-from sync.room import Accepted, Proposal
+from sync.proposal import Accepted, Proposal
 from sync.structs import Deletes, StructsByClient
 from sync.update import encode_update, merge_deletes
 from sync.wire import (

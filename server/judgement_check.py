@@ -12,10 +12,11 @@ from server.audit.digests import digest_of, parts_of
 from storage.loading import Judged, WholeRecord
 from sync.arbiter import describe_conflict
 from sync.books import decode_annotations
+from sync.deciding import AGREED
 from sync.effects import Conflict, Refusal
 from sync.json_value import plain
 from sync.resolving import disputed_place
-from sync.room import AGREED, Room
+from sync.room import Room
 
 __all__ = ["altered_conflict", "altered_refusal"]
 

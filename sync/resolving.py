@@ -15,8 +15,9 @@ from sync.document import ABSENT, Absent
 from sync.effects import Conflict, ConflictValue
 from sync.fields import Place
 from sync.json_value import plain
+from sync.proposal import Accepted
 from sync.registers import Register, Write
-from sync.room import Accepted, Room
+from sync.room import Room
 from sync.update import encode_update
 
 __all__ = ["disputed_place", "judge_resolution", "offered_values", "resolve"]

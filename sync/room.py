@@ -14,16 +14,10 @@ from permissions.model import Principal, RecordState, Rule
 from permissions.policy import Policy
 from permissions.profile import Profile
 from sync.anchors import Anchors
-from sync.arbiter import (
-    Arbitration,
-    arbitrate_clear,
-    arbitrate_writes,
-    describe_conflict,
-    note_correction,
-)
 from sync.books import Annotations, Books, Copy, encode_annotations
+from sync.deciding import decide_keys
 from sync.document import Document
-from sync.effects import Change, Conflict, Loss, Refusal, UpdateRow, chain_hash
+from sync.effects import Change, Refusal, UpdateRow, chain_hash
 from sync.fact_writing import write_own
 from sync.fields import RECORD_ROOT, Place
 from sync.frame import Frame
@@ -32,15 +26,9 @@ from sync.healing import restored_copies, succeeding_copies
 from sync.history import History
 from sync.judgement import Judgement
 from sync.locks import Hold
-from sync.placement import (
-    RESERVED_CLIENT_IDS,
-    STEP,
-    Gap,
-    Placement,
-    check_owners,
-    place_structs,
-)
+from sync.placement import RESERVED_CLIENT_IDS, STEP, Gap, Placement, check_owners, place_structs
 from sync.progress import take_intents
+from sync.proposal import Accepted, Proposal
 from sync.ranges import normalised
 from sync.record_facts import flow_facts, state_in
 from sync.refusing import refusals_of
@@ -49,61 +37,7 @@ from sync.structs import Deletes, Id, Struct, StructsByClient
 from sync.update import encode_update
 from sync.workflow import StepChange
 
-__all__ = ["AGREED", "Accepted", "Proposal", "Room"]
-
-AGREED = "The values agree."
-"""The reason of a conflict that ended because its last concurrent values became equal."""
-
-
-class Accepted(msgspec.Struct, frozen=True):
-    """An update that entered the document: its row, and its parts for one merged broadcast.
-
-    first: an update that peers must apply before, in a message of its own (a surrogate pair that an
-    insertion would cut); empty otherwise. changes: what the row changed, for its history.
-    """
-
-    row: UpdateRow
-    structs: StructsByClient
-    deletes: Deletes
-    first: Deletes
-    changes: tuple[Change, ...] = ()
-
-
-class Proposal(msgspec.Struct, frozen=True):
-    """What became of one frame.
-
-    accepted: None where nothing of it was new. gap: ask the sender for the rest; nothing was
-    applied.
-    heal: the sender must get the broadcast too. exhausted: the sender must start afresh, because
-    putting back what it deleted costs too much. restored_units, hollow (its structs that hold
-    nothing, but stay) and rewritten_bytes (of corrections) count against its budget.
-    fields: names of the fields that changed. losses: who is to be warned that their value lost.
-    steps: what happened to steps. amendments: entries that amended a signed record.
-    """
-
-    accepted: Accepted | None = None
-    gap: Gap | None = None
-    heal: bool = False
-    exhausted: bool = False
-    restored_units: int = 0
-    hollow: int = 0
-    rewritten_bytes: int = 0
-    refusals: tuple[Refusal, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-    losses: tuple[Loss, ...] = ()
-    fields: tuple[str, ...] = ()
-    corrections: int = 0
-    steps: tuple[StepChange, ...] = ()
-    amendments: int = 0
-
-
-class _Decided(msgspec.Struct):
-    """What arbitrating one frame's writes and clears has led to."""
-
-    corrections: list[Struct] = []
-    registers: dict[Place, Register] = {}
-    conflicts: list[Conflict] = []
-    losses: list[Loss] = []
+__all__ = ["Room"]
 
 
 class Room:
@@ -308,7 +242,7 @@ class Room:
             else:
                 document.apply(update)
             books.absorb_deletes(deletes)
-        decided = yield from self._arbitrate(frame, judgement, version)
+        decided = yield from decide_keys(document, books, frame, judgement, version)
         corrections = decided.corrections
         facts, of_facts, steps = self._take_steps(frame, judgement, version)
         before = len(update)
@@ -369,58 +303,6 @@ class Room:
                 for hit in judgement.hits.get(place, ()):
                     if hit.client == client and hit.start <= clock < hit.end:
                         judgement.delete(client, clock, 1)
-
-    def _arbitrate(
-        self, frame: Frame, judgement: Judgement, version: int
-    ) -> Generator[None, None, _Decided]:
-        decided = _Decided()
-        hits = judgement.hits
-        for place, touches in judgement.touches.items():
-            register = self.books.register(place)
-            outcome = yield from arbitrate_writes(
-                register, touches, hits.get(place, []), frame, version
-            )
-            write = touches[-1].write
-            if not outcome.everyday or (write is not None and write.role != judgement.role):
-                decided.registers[place] = register
-            self._carry_out(register, place, outcome, frame, version, decided)
-        for place, clear in judgement.clears.items():
-            register = decided.registers[place] = self.books.register(place)
-            outcome = arbitrate_clear(register, clear, frame, version)
-            self._carry_out(register, place, outcome, frame, version, decided)
-        return decided
-
-    def _carry_out(
-        self,
-        register: Register,
-        place: Place,
-        outcome: Arbitration,
-        frame: Frame,
-        version: int,
-        decided: _Decided,
-    ) -> None:
-        if outcome.correct:
-            struct = self.document.write(place.root, register.key, outcome.correction)
-            self.books.absorb(struct, place)
-            note_correction(register, struct, version, outcome.cleared)
-            decided.corrections.append(struct)
-        if not outcome.changed_conflict:
-            return
-        if register.conflict_id is None:
-            register.conflict_id = f"{version}.{len(decided.conflicts) + 1}"
-        conflict = describe_conflict(register, place, register.conflict_id)
-        decided.losses += [
-            Loss(
-                conflict=conflict.id, field=conflict.field, critical=conflict.critical, user_id=user
-            )
-            for user in dict.fromkeys(write.author for write in outcome.lost)
-        ]
-        if not register.contenders:
-            conflict = msgspec.structs.replace(
-                conflict, status="resolved", resolved_by=frame.author.user_id, reason=AGREED
-            )
-            register.close_conflict()
-        decided.conflicts.append(conflict)
 
     # -- the server's own facts ------------------------------------------------------------------
 

@@ -28,9 +28,9 @@ from storage import SqliteStore
 from sync.effects import AuditEntry, Change, Commit, UpdateRow
 from sync.gate import Limits
 from sync.history import History
+from sync.proposal import Accepted
 from sync.registers import Register
 from sync.replay import new_room
-from sync.room import Accepted
 
 __all__ = ["measure"]
 

@@ -19,10 +19,11 @@ from sync.effects import Change, Conflict, Loss, Refusal, Snapshot, UpdateRow
 from sync.frame import Frame, Knowledge, WrittenRange
 from sync.gate import Limits
 from sync.locks import Hold
+from sync.proposal import Accepted, Proposal
 from sync.repeating import repeat_text, tried_value
 from sync.replay import new_room, replay, snapshot_of
 from sync.resolving import disputed_place, resolve
-from sync.room import Accepted, Proposal, Room
+from sync.room import Room
 from sync.update import (
     Update,
     decode_state_vector,

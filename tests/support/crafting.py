@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sync.gate import Limits
-from sync.room import Proposal
+from sync.proposal import Proposal
 from sync.structs import Deletes, Id, Kind, Struct
 from sync.update import Update, decode_state_vector, utf16_length
 from tests.support.clinic import BOUNDS, Clinic, Tablet, shows_registers

@@ -10,8 +10,8 @@ from sync.document import ABSENT
 from sync.effects import Refusal
 from sync.errors import NotRepeatable
 from sync.frame import Frame, Knowledge
+from sync.proposal import Proposal
 from sync.repeating import repeat_text, require_repeatable, tried_value
-from sync.room import Proposal
 from tests.support.clinic import Clinic, Tablet
 from tests.support.people import at, person
 from tests.support.replicas import PyReplica
