@@ -13,7 +13,8 @@ from pathlib import Path
 from ulid import ULID
 
 from permissions.policy import Policy
-from server.dashboard import Alarm, Finding, findings_of
+from server.dashboard_shapes import Alarm
+from server.findings import Finding, findings_of
 from server.overseeing import Overseeing
 from server.people import instant
 from server.settings import Settings

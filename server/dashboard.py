@@ -4,222 +4,45 @@ No clinical value is in it but as a share of many, and no name of a patient: rec
 and number. Times are since when; minutes are as of `at`. SPEC DASH-1, DASH-3.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from statistics import median
 from typing import Literal
 
 import msgspec
 
-from permissions.fields import Metric, Step
+from permissions.fields import Step
 from permissions.model import Principal
 from permissions.policy import Policy
 from permissions.profile import Profile
-from server.people import Instant, People, Person, instant
-from storage.overview import ClosedRecord, OpenRecord, Overview, Undecided
+from server.dashboard_shapes import (
+    MOST_BEHIND,
+    Alarm,
+    Approval,
+    BrokenGlass,
+    Dashboard,
+    Device,
+    FieldCount,
+    Hour,
+    Link,
+    Pace,
+    RecordRef,
+    StepLine,
+    Waiting,
+    Worker,
+    reference_to,
+)
+from server.figures import draw_figures, median_minutes
+from server.people import People, instant
+from storage.overview import OpenRecord, Overview, Undecided
 from sync.effects import StepTiming
-from sync.quality import measures_mark, read_measures
 
-__all__ = [
-    "WINDOW",
-    "Alarm",
-    "Dashboard",
-    "Finding",
-    "draw_dashboard",
-    "findings_of",
-    "is_overseen",
-    "seen_by",
-]
+__all__ = ["WINDOW", "draw_dashboard", "is_overseen", "seen_by"]
 
 WINDOW = timedelta(hours=24)
 """How far the dashboard looks back: to what was completed, and to the steps of the day."""
 
-MOST_BEHIND = 20
-"""Records named behind one figure; the count says how many there are."""
-
 MOST_LISTED = 200
 """People at work, approvals and devices that are listed."""
-
-MinuteCount = float
-"""Minutes, to a tenth."""
-
-
-class RecordRef(msgspec.Struct, frozen=True, kw_only=True):
-    """A record, one press away: `GET /api/records/{id}`."""
-
-    id: str
-    number: str
-
-
-class Waiting(RecordRef, frozen=True, kw_only=True):
-    waiting_since: Instant
-    waiting_minutes: MinuteCount
-
-
-class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """Medians in minutes, null where there is none, and of how many: recent ones, the day's."""
-
-    recent: MinuteCount | None
-    recent_count: int
-    day: MinuteCount | None
-    day_count: int
-
-
-class StepLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A step's queue and pace. level: of who waits longest. wait, handling: of finished steps."""
-
-    step: str
-    title: str
-    role: str | None
-    waiting: int
-    in_progress: int
-    oldest: Waiting | None
-    level: Literal["", "amber", "red"]
-    amber_minutes: int
-    red_minutes: int
-    wait: Pace
-    handling: Pace
-
-
-class Worker(msgspec.Struct, frozen=True, kw_only=True):
-    """Who works on what. doing: `step`, since it was started, or `present`: has it open.
-
-    is_here: has the record open right now. since: null where only that is known.
-    """
-
-    person: Person
-    record: RecordRef
-    step: str
-    doing: Literal["step", "present"]
-    since: Instant | None
-    is_here: bool
-
-
-class Hour(msgspec.Struct, frozen=True, kw_only=True):
-    begins: Instant
-    completed: int
-
-
-class FieldCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How often something is the matter with a field, and where. rule: of refusals."""
-
-    field: str
-    title: str
-    rule: str = ""
-    critical: bool = False
-    count: int
-    records: list[RecordRef]
-
-
-class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """A metric of the profile against its threshold.
-
-    value: in `unit`, null without data; numerator of denominator for shares, else denominator is
-    how many it is the median or count of. Shares are of what is open or was closed in the window.
-    """
-
-    name: str
-    title: str
-    measure: str
-    of: str | None
-    unit: str
-    value: float | None
-    numerator: int
-    denominator: int
-    at_most: float | None
-    at_least: float | None
-    status: Literal["ok", "breached", "no data"]
-    records: list[RecordRef]
-
-
-class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """A call to make."""
-
-    method: str
-    href: str
-    body: dict[str, str]
-
-
-class Approval(Waiting, frozen=True, kw_only=True):
-    """A record that waits for those who oversee.
-
-    required: what completing asks for, one of each list. approve: as it is; send_back: its body
-    still wants a `reason`, and `to` one of returns_to.
-    """
-
-    step: str
-    step_status: str
-    level: Literal["", "amber", "red"]
-    required: list[list[str]]
-    returns_to: list[str]
-    approve: Link
-    send_back: Link
-
-
-class Device(msgspec.Struct, frozen=True, kw_only=True):
-    """A signed-in device. skew_ms: how far its clock runs ahead; null: it never told the time.
-
-    unsent is always null: what a device has not sent, no server can know; last_seen says how long
-    it had the occasion.
-    """
-
-    login: str
-    person: Person
-    device: str
-    last_seen: Instant
-    skew_ms: int | None
-    is_here: bool
-    unsent: int | None = None
-
-
-class BrokenGlass(msgspec.Struct, frozen=True, kw_only=True):
-    record: RecordRef
-    person: Person
-    since: Instant
-    until: Instant
-
-
-class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """A threshold that is breached. value, threshold: minutes, the metric's unit, ms, percent."""
-
-    id: str
-    kind: str
-    subject: str
-    record: str
-    since: Instant
-    value: float
-    threshold: float
-
-
-class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
-    """A profile as those who oversee it see it."""
-
-    profile: str
-    at: Instant
-    since: Instant
-    steps: list[StepLine]
-    working: list[Worker]
-    completed: int
-    hours: list[Hour]
-    refused: list[FieldCount]
-    conflicts: list[FieldCount]
-    disputed: list[FieldCount]
-    metrics: list[Figure]
-    approvals: list[Approval]
-    devices: list[Device]
-    emergencies: list[BrokenGlass]
-    alerts: list[Alarm] = []
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Something of a dashboard that is past its threshold. key: the same while it lasts."""
-
-    key: str
-    kind: str
-    subject: str
-    record: str
-    value: float
-    threshold: float
 
 
 def is_overseen(profile: Profile, step: Step) -> bool:
@@ -249,7 +72,6 @@ def draw_dashboard(
         for step in profile.steps
         if step.role is not None
     ]
-    shares = _shares(profile, overview)
     return Dashboard(
         profile=profile.name,
         at=instant(now),
@@ -261,10 +83,7 @@ def draw_dashboard(
         refused=_fields(profile, overview.refused),
         conflicts=_fields(profile, overview.conflicts),
         disputed=_fields(profile, _disputed(overview.open)),
-        metrics=[
-            _figure(metric, overview, steps, since, shares)
-            for metric in profile.metrics.values()
-        ],
+        metrics=draw_figures(profile, overview, steps, since),
         approvals=[
             _approval(step, one, now)
             for step in profile.steps
@@ -337,16 +156,11 @@ def _paces(timings: Sequence[StepTiming], since: datetime, samples: int) -> tupl
 
     def pace(length: Callable[[StepTiming], timedelta]) -> Pace:
         return Pace(
-            recent=_median(map(length, recent)), recent_count=len(recent),
-            day=_median(map(length, day)), day_count=len(day),
+            recent=median_minutes(map(length, recent)), recent_count=len(recent),
+            day=median_minutes(map(length, day)), day_count=len(day),
         )  # fmt: skip
 
     return pace(lambda t: t.started_at - t.ready_at), pace(lambda t: t.completed_at - t.started_at)
-
-
-def _median(lengths: Iterable[timedelta]) -> float | None:
-    found = [max(0.0, length.total_seconds()) for length in lengths]
-    return round(median(found) / 60, 1) if found else None
 
 
 def _minutes(length: timedelta) -> float:
@@ -382,7 +196,7 @@ def _working(
             was_here = here.pop((one.id, one.started_by), None)
             workers.append(
                 Worker(
-                    person=people.person(one.started_by), record=_ref(one), step=one.step,
+                    person=people.person(one.started_by), record=reference_to(one), step=one.step,
                     doing="step", since=instant(one.started_at) if one.started_at else None,
                     is_here=was_here is not None,
                 )
@@ -391,7 +205,7 @@ def _working(
         if record_id in records:
             workers.append(
                 Worker(
-                    person=people.person(user_id), record=_ref(records[record_id]),
+                    person=people.person(user_id), record=reference_to(records[record_id]),
                     step=records[record_id].step, doing="present", since=None, is_here=True,
                 )
             )  # fmt: skip
@@ -457,112 +271,3 @@ def _fields(profile: Profile, undecided: Sequence[Undecided]) -> list[FieldCount
             )
         )  # fmt: skip
     return sorted(lines, key=lambda line: (-line.count, line.field, line.rule))
-
-
-def _figure(
-    metric: Metric,
-    overview: Overview,
-    steps: Sequence[StepLine],
-    since: datetime,
-    shares: Mapping[str, tuple[int, int, list[RecordRef]]],
-) -> Figure:
-    numerator, denominator, value = 0, 0, None
-    behind: list[RecordRef] = []
-    match metric.measure:
-        case "count_waiting":
-            at = [step for step in steps if metric.subject in (None, step.step)]
-            denominator = sum(step.waiting for step in at)
-            value = float(denominator)
-            behind = [
-                _ref(one) for one in overview.open
-                if one.step_status != "in_progress" and metric.subject in (None, one.step)
-            ]  # fmt: skip
-        case "count_completed" if metric.subject is None:
-            denominator = len(overview.closed)
-            value = float(denominator)
-        case "count_completed":
-            denominator = len(_of_day(overview, metric.subject, since))
-            value = float(denominator)
-        case "median_duration_minutes" if metric.subject is None:
-            lengths = [one.closed_at - one.created_at for one in overview.closed]
-            value, denominator = _median(lengths), len(lengths)
-        case "median_wait_minutes" if metric.subject is None:
-            timings = [t for step in steps for t in _of_day(overview, step.step, since)]
-            value, denominator = _median(t.started_at - t.ready_at for t in timings), len(timings)
-        case "median_wait_minutes":
-            timings = _of_day(overview, metric.subject, since)
-            value, denominator = _median(t.started_at - t.ready_at for t in timings), len(timings)
-        case "median_duration_minutes":
-            timings = _of_day(overview, metric.subject, since)
-            denominator = len(timings)
-            value = _median(t.completed_at - t.started_at for t in timings)
-        case "share_flagged" | "share_equal":
-            numerator, denominator, behind = shares.get(metric.name, (0, 0, []))
-            value = round(100 * numerator / denominator, 1) if denominator else None
-    return Figure(
-        name=metric.name, title=metric.title, measure=metric.measure, of=metric.subject,
-        unit=metric.unit, value=value, numerator=numerator, denominator=denominator,
-        at_most=metric.at_most, at_least=metric.at_least, status=_status(metric, value),
-        records=behind[:MOST_BEHIND],
-    )  # fmt: skip
-
-
-def _shares(profile: Profile, overview: Overview) -> dict[str, tuple[int, int, list[RecordRef]]]:
-    """Hits, how many were looked at, and records with a hit, by metric; each record read once."""
-    mark = measures_mark(profile)
-    sums: dict[str, tuple[int, int, list[RecordRef]]] = {}
-    for one in _measured(overview):
-        for name, (hits, looked_at) in read_measures(one.measures, mark).items():
-            hit, of, behind = sums.get(name, (0, 0, []))
-            if hits and len(behind) < MOST_BEHIND:
-                behind.append(RecordRef(id=one.id, number=one.number))
-            sums[name] = (hit + hits, of + looked_at, behind)
-    return sums
-
-
-def _measured(overview: Overview) -> Iterator[OpenRecord | ClosedRecord]:
-    yield from overview.open
-    yield from overview.closed
-
-
-def _of_day(overview: Overview, step: str | None, since: datetime) -> list[StepTiming]:
-    return [one for one in overview.timings.get(step or "", ()) if one.completed_at >= since]
-
-
-def _status(metric: Metric, value: float | None) -> Literal["ok", "breached", "no data"]:
-    if value is None:
-        return "no data"
-    above = metric.at_most is not None and value > metric.at_most
-    below = metric.at_least is not None and value < metric.at_least
-    return "breached" if above or below else "ok"
-
-
-def _ref(one: OpenRecord) -> RecordRef:
-    return RecordRef(id=one.id, number=one.number)
-
-
-def findings_of(profile: Profile, dashboard: Dashboard, skew_ms: int) -> Mapping[str, Finding]:
-    """What of it is past a threshold, by key. skew_ms: how far a device's clock may be off."""
-    found: list[Finding] = []
-
-    def add(kind: str, subject: str, value: float, threshold: float, record: str = "") -> None:
-        key = f"{profile.name}/{kind}/{subject}"
-        found.append(
-            Finding(key=key, kind=kind, subject=subject, record=record, value=value,
-                    threshold=threshold)
-        )  # fmt: skip
-
-    overseen = {step.id for step in profile.steps if is_overseen(profile, step)}
-    for step in dashboard.steps:
-        if step.oldest is not None and step.level == "red":
-            kind = "approval" if step.step in overseen else "wait"
-            add(kind, step.step, step.oldest.waiting_minutes, step.red_minutes, step.oldest.id)
-    for figure in dashboard.metrics:
-        if figure.status == "breached" and figure.value is not None:
-            is_above = figure.at_most is not None and figure.value > figure.at_most
-            threshold = figure.at_most if is_above else figure.at_least
-            add("metric", figure.name, figure.value, threshold or 0.0)
-    for device in dashboard.devices:
-        if device.skew_ms is not None and abs(device.skew_ms) > skew_ms:
-            add("clock", device.login, device.skew_ms, skew_ms)
-    return {one.key: one for one in found}

@@ -15,7 +15,8 @@ from ulid import ULID
 from permissions.model import Principal
 from permissions.policy import Policy
 from server.attendance import EVENT as ATTENDANCE
-from server.dashboard import WINDOW, Alarm, Dashboard, draw_dashboard
+from server.dashboard import WINDOW, draw_dashboard
+from server.dashboard_shapes import Alarm, Dashboard
 from server.executor import Batch
 from server.people import People
 from server.settings import Settings

@@ -6,7 +6,8 @@ from typing import Annotated
 import msgspec
 
 from permissions.model import Rule
-from server.dashboard import Dashboard, seen_by
+from server.dashboard import seen_by
+from server.dashboard_shapes import Dashboard
 from server.errors import NotAllowed
 from server.problems import invalid
 from server.rest.access import audit_call
