@@ -31,6 +31,8 @@ async def frame_of(
     has_answered = session.has_answered
     if item.answer:
         session.answered()
+        if not has_answered and session.tells_more_than_it_had(update):
+            session.may_have_seen(item.sent_version)
     if not item.journal:
         if not item.answer:
             session.may_have_seen(item.sent_version)

@@ -123,6 +123,19 @@ class Session:
         if self._asked:
             self.knowledge.version = max(self.knowledge.version, self._asked.pop(0))
 
+    def tells_more_than_it_had(self, update: Update) -> bool:
+        """Whether the update deletes what its author lacked when they said what they had.
+
+        Then they took in what was sent to them before they wrote it, deletions and all. SPEC KNOW-5.
+        """
+        had = self.knowledge.state_vector
+        for client, ranges in update.deletes.items():
+            structs = update.structs.get(client)
+            end = max(had.get(client, 0), structs[-1].end if structs else 0)
+            if any(clock + length > end for clock, length in ranges):
+                return True
+        return False
+
     def may_have_seen(self, version: int) -> None:
         """A live update came in when everything up to `version` had been sent to its author.
 

@@ -9,8 +9,9 @@ from server.inbox import Arrived, SyncAsked
 from server.live_room import LiveRoom, RoomClosed
 from server.ports import NewRecord
 from storage.errors import StoreUnavailable
+from sync.bounds import Bounds
 from sync.structs import Kind, Struct
-from sync.update import encode_update
+from sync.update import decode_state_vector, encode_state_vector, encode_update
 from sync.wire import (
     AwarenessMessage,
     Notice,
@@ -504,3 +505,50 @@ async def test_who_reads_while_a_large_backlog_is_applied_sees_none_or_all_of_it
         seen = [len((await one).texts["assessment.notes"]) for one in (before, *during)]
 
         assert seen == [0, 4000, 4000, 4000]
+
+
+@pytest.mark.rule("KNOW-5")
+async def test_a_client_that_answers_only_after_it_has_caught_up_clears_nothing() -> None:
+    """Its answer repeats the record's own deletions, of values that it never saw standing."""
+    store = HeldStore()
+    async with hosting(store) as (host, record_id), host.opened(record_id) as room:
+        nurse, late = RecordingPeer(person("nurse")), RecordingPeer(person("nurse", "late"))
+        await nurse.sync(room)
+        for pulse in (70, 71, 72):
+            nurse.map("vitals")["pulse"] = pulse
+            await nurse.push(room)
+        await settled()
+
+        await late.sync(room)
+        await settled()
+        late.messages()
+        echo = late.document.get_update(late.document.get_state())
+        await room.inbox.put(Arrived(late, echo, True, NOW, room.sent_version(late)))
+        await settled()
+
+        assert room.room.document.section("vitals") == {"pulse": 72.0}
+        assert not await store.records.refusals(record_id)
+
+
+@pytest.mark.rule("KNOW-5")
+async def test_a_clearing_done_offline_still_counts_in_a_prompt_answer() -> None:
+    async with hosting(HeldStore()) as (host, record_id), host.opened(record_id) as room:
+        nurse = RecordingPeer(person("nurse"))
+        await nurse.sync(room)
+        for glucose in (4, 5):
+            nurse.map("vitals")["glucose"] = glucose
+            await nurse.push(room)
+        await settled()
+        nurse.messages()
+        room.leave(nurse)
+        del nurse.map("vitals")["glucose"]
+        vector = decode_state_vector(nurse.document.get_state(), Bounds())
+
+        back = RecordingPeer(person("nurse"), peer_id="back")
+        room.join(back)
+        await room.inbox.put(SyncAsked(back, vector))
+        answer = nurse.document.get_update(encode_state_vector(vector))
+        await room.inbox.put(Arrived(back, answer, True, NOW))
+        await settled()
+
+        assert "glucose" not in room.room.document.section("vitals")
