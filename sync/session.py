@@ -126,7 +126,7 @@ class Session:
     def tells_more_than_it_had(self, update: Update) -> bool:
         """Whether the update deletes what its author lacked when they said what they had.
 
-        Then they took in what was sent to them before they wrote it, deletions and all. SPEC KNOW-5.
+        Then they took in what was sent to them before they wrote it. SPEC KNOW-5.
         """
         had = self.knowledge.state_vector
         for client, ranges in update.deletes.items():
