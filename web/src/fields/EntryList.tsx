@@ -14,9 +14,13 @@ import { useTranslation } from 'react-i18next'
 
 import { dayAndTime } from '../app/times'
 import { useEntries, useMayWrite, useOnScreen, usePeople } from '../screens/record/context'
+import { CodeBox } from './CodeBox'
 import { EditorOf } from './editors'
 import { Flag } from './Flag'
 import { shown } from './shown'
+
+/** Where a code of the shipped list of diagnoses goes, and where its title. */
+const CODED = { section: 'diagnosis', code: 'code', words: 'text' }
 
 export function EntryList({ form }: { form: FieldForm }): ReactNode {
   const { t } = useTranslation()
@@ -193,6 +197,10 @@ function EntryForm(props: {
           onText={(text) => {
             setTexts((before) => ({ ...before, [field.key]: text }))
           }}
+          onNamed={(title) => {
+            // Words that somebody wrote are theirs.
+            setTexts((before) => ({ [CODED.words]: title, ...filled(before) }))
+          }}
         />
       ))}
       <Group>
@@ -211,12 +219,15 @@ function EntryBox(props: {
   text: string
   mistake: string | null
   onText: (text: string) => void
+  /** A code was chosen, and this is what it is called. */
+  onNamed: (title: string) => void
 }): ReactNode {
   const { field, mistake } = props
   const { t } = useTranslation()
   const id = useId()
   const { record } = useOnScreen()
   const references = useReferences(field.value.refers_to ?? '')
+  const Box = props.section === CODED.section && field.key === CODED.code ? CodeBox : EditorOf
   return (
     <div className="field-row">
       <label className="field-label" htmlFor={id}>
@@ -224,7 +235,7 @@ function EntryBox(props: {
         {field.required && <span className="quiet"> ({t('field.required')})</span>}
       </label>
       <span className="field-box">
-        <EditorOf
+        <Box
           id={id}
           rules={field.value}
           label={field.title}
@@ -233,6 +244,7 @@ function EntryBox(props: {
           describedBy={`${id}-note`}
           onText={props.onText}
           onChosen={props.onText}
+          onNamed={props.onNamed}
           onFocus={() => {
             record.presence.show({ typing: props.section })
           }}
@@ -248,6 +260,10 @@ function EntryBox(props: {
       </span>
     </div>
   )
+}
+
+function filled(texts: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== ''))
 }
 
 function textOf(value: Json | undefined): string {

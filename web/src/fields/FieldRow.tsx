@@ -4,7 +4,7 @@ import { Button } from '@mantine/core'
 import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { useListened } from '../app/context'
+import { useDevice, useListened } from '../app/context'
 import { initialsOf } from '../app/times'
 import { useField, useMayWrite, useOnScreen, usePeople } from '../screens/record/context'
 import { HistoryButton } from '../screens/record/history/HistoryButton'
@@ -85,6 +85,7 @@ function Editable(props: {
 }): ReactNode {
   const { id, form, draft } = props
   const { t } = useTranslation()
+  const device = useDevice()
   const { record } = useOnScreen()
   const value = useField(form.name)
   const [mistake, setMistake] = useState<Mistake | null>(null)
@@ -121,6 +122,11 @@ function Editable(props: {
     setInUse(false)
     // Stopped by a lock: the text stays a draft until its author says more.
     if (record.locks.own(form.name)?.state === 'lost' && draft !== null) return
+    if (device.at?.locked === true) {
+      // The screen locked itself over the box: half a number is not what its author meant to write.
+      record.locks.end(form.name)
+      return
+    }
     // An untouched box writes nothing, whatever came in meanwhile.
     if (draft !== null && draft !== standing) commit(draft)
     else setDraft(null)

@@ -1,0 +1,56 @@
+/** A code of a diagnosis, found by its letters or by words; whatever else is a code can be typed. */
+import { Autocomplete } from '@mantine/core'
+import { type ReactNode, useEffect, useMemo, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+
+import type { EditorProps } from './editors'
+import { codesTaken, searchCodes } from './icd10'
+
+type Titles = Readonly<Record<string, string>>
+
+export function CodeBox(props: EditorProps & { onNamed: (title: string) => void }): ReactNode {
+  const { t } = useTranslation()
+  const { rules, text } = props
+  const [titles, setTitles] = useState<Titles>({})
+  useEffect(() => {
+    // 20 kB that only those need who write diagnoses; without them codes are typed.
+    import('./icd10.json').then(
+      (list) => {
+        setTitles(list.default)
+      },
+      () => undefined,
+    )
+  }, [])
+  const list = useMemo(() => codesTaken(titles, rules.pattern), [titles, rules.pattern])
+  const found = useMemo(() => searchCodes(list, text), [list, text])
+  const choose = (code: string): void => {
+    props.onChosen(code)
+    const title = titles[code]
+    if (title !== undefined) props.onNamed(title)
+  }
+  return (
+    <Autocomplete
+      id={props.id}
+      error={props.invalid}
+      aria-describedby={props.describedBy}
+      placeholder={t('entry.codeHint')}
+      autoComplete="off"
+      value={text}
+      onChange={props.onText}
+      onFocus={props.onFocus}
+      onBlur={props.onLeave}
+      onOptionSubmit={choose}
+      data={found.map((one) => one.code)}
+      filter={({ options }) => options}
+      renderOption={({ option }) => (
+        <span className="code-option">
+          <bdi>
+            <strong>{option.value}</strong> {titles[option.value]}
+          </bdi>
+        </span>
+      )}
+      comboboxProps={{ withinPortal: false }} // inside the page's landmark
+      maxDropdownHeight={360}
+    />
+  )
+}
