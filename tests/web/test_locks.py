@@ -184,3 +184,31 @@ def test_a_draft_is_still_there_after_the_page_was_loaded_again(
     expect(nurse.box("vitals.pulse")).to_have_value("900")
     expect(nurse.field("vitals.pulse")).to_contain_text("Not written yet")
     assert "pulse" not in clinic.record(record)["fields"].get("vitals", {})
+
+
+def test_without_network_a_held_field_may_be_written_and_it_says_what_may_follow(
+    own_server: LiveServer, open_window: OpenWindow
+) -> None:
+    with_a_colleague(own_server)
+    record = own_server.new_record()
+    nurse = open_window(own_server, "nurse")
+    colleague = open_window(own_server)
+    colleague.sign_in(COLLEAGUE, PASSWORD)
+    nurse.open_record(record, "triage")
+    colleague.open_record(record, "triage")
+    nurse.box("vitals.pulse").focus()
+    expect(colleague.field("vitals.pulse").locator('[data-lock="theirs"]')).to_be_visible()
+    expect(colleague.field("vitals.pulse").locator("input")).to_have_count(0)
+
+    own_server.kill()
+
+    expect(colleague.field("vitals.pulse")).to_contain_text(
+        "Demo nurse held this when the connection went: what you write may become a conflict."
+    )
+    colleague.write("vitals.pulse", "70")
+    expect(colleague.chip).to_contain_text("1 waiting")
+    nurse.box("vitals.pulse").fill("75")
+    nurse.box("vitals.pulse").blur()
+    own_server.start()
+    expect(nurse.page.get_by_test_id("conflict")).to_contain_text("70")
+    expect(colleague.page.get_by_test_id("conflict")).to_contain_text("75")
