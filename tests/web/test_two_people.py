@@ -50,7 +50,7 @@ def test_who_is_here_and_who_types_is_seen_and_goes_away(
 
     nurse.box("vitals.pulse").focus()
     expect(officer.field("vitals.pulse")).to_contain_text("Demo nurse is typing")
-    expect(officer.page.locator(".people")).to_contain_text("Demo nurse · Triage")
+    expect(officer.page.locator(".people")).to_contain_text("Demo nurse (Nurse) · Triage")
     nurse.box("vitals.pulse").blur()
     expect(officer.field("vitals.pulse")).not_to_contain_text("is typing")
     nurse.page.context.close()
