@@ -18,7 +18,7 @@ from server.ports import Json, NewRecord, Rooms
 from server.visits import change_step
 from storage.errors import UserExists
 from storage.ports import RecordFilter, Store, User
-from sync.workflow import Action
+from sync.flow import Action
 
 __all__ = ["DEMO_PASSWORD", "make_demo_accounts", "make_demo_records"]
 

@@ -33,6 +33,7 @@ from sync.effects import (
     StepTiming,
     UpdateRow,
 )
+from sync.flow import StepChange
 from sync.proposal import Accepted, Proposal
 from sync.structs import Deletes, StructsByClient
 from sync.update import encode_update, merge_deletes
@@ -43,7 +44,6 @@ from sync.wire import (
     encode_saved,
     encode_update_message,
 )
-from sync.workflow import StepChange
 
 __all__ = ["Batch", "commit"]
 

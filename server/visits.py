@@ -24,9 +24,10 @@ from server.problems import invalid
 from storage.ports import User
 from sync.estimates import remaining
 from sync.fields import RECORD_ROOT
+from sync.flow import Action, Flow, Impossible, StepChange
 from sync.record_facts import flow_facts, flow_of
 from sync.view import chart_of
-from sync.workflow import Action, Flow, Impossible, StepChange, advance
+from sync.workflow import advance
 
 if TYPE_CHECKING:
     from server.live_room import LiveRoom

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from permissions.fields import Step
 from permissions.profile import Fields, Profile
-from sync.workflow import Flow, pending_steps
+from sync.flow import Flow
+from sync.workflow import pending_steps
 
 __all__ = ["Pace", "remaining"]
 

@@ -13,11 +13,12 @@ import msgspec
 
 from permissions.model import Decision, Rule
 from sync.fields import RECORD_ROOT, Place
+from sync.flow import Action, Flow, Impossible, StepChange
 from sync.frame import Frame
 from sync.record_facts import flow_of
 from sync.structs import Struct
 from sync.view import chart_of
-from sync.workflow import Action, Flow, Impossible, StepChange, advance
+from sync.workflow import advance
 
 if TYPE_CHECKING:
     from sync.room import Room

@@ -3,9 +3,9 @@
 import msgspec
 
 from sync.effects import Change, Conflict, Loss, Refusal, UpdateRow
+from sync.flow import StepChange
 from sync.placement import Gap
 from sync.structs import Deletes, StructsByClient
-from sync.workflow import StepChange
 
 __all__ = ["Accepted", "Proposal"]
 

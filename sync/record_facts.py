@@ -10,7 +10,7 @@ import msgspec
 
 from permissions.model import RecordState, RecordStatus
 from permissions.profile import Profile
-from sync.workflow import Flow, StepState
+from sync.flow import Flow, StepState
 
 __all__ = ["FACTS", "flow_facts", "flow_of", "state_in"]
 

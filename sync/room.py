@@ -20,6 +20,7 @@ from sync.document import Document
 from sync.effects import Change, Refusal, UpdateRow, chain_hash
 from sync.fact_writing import write_own
 from sync.fields import RECORD_ROOT, Place
+from sync.flow import StepChange
 from sync.frame import Frame
 from sync.gate import Limits, judge
 from sync.healing import restored_copies, succeeding_copies
@@ -35,7 +36,6 @@ from sync.refusing import refusals_of
 from sync.registers import Register
 from sync.structs import Deletes, Id, Struct, StructsByClient
 from sync.update import encode_update
-from sync.workflow import StepChange
 
 __all__ = ["Room"]
 

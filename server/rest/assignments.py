@@ -20,8 +20,8 @@ from server.rest.shapes import record_id_of
 from server.visits import assign, cancel, current_flow
 from storage.errors import UserNotFound
 from storage.ports import User
+from sync.flow import Flow
 from sync.progress import REASON_MAX_CHARS
-from sync.workflow import Flow
 
 __all__ = ["ENDPOINTS"]
 

@@ -17,8 +17,9 @@ from server.rest.if_match import etag
 from server.rest.shapes import record_id_of
 from server.visits import current_flow, time_left
 from sync.fields import RECORD_ROOT
+from sync.flow import Flow
 from sync.view import chart_of
-from sync.workflow import Flow, pending_steps
+from sync.workflow import pending_steps
 
 __all__ = ["ENDPOINTS"]
 

@@ -16,8 +16,8 @@ from server.rest.endpoint import Answer, Call, Empty, Endpoint
 from server.rest.if_match import etag, given_version
 from server.rest.shapes import record_id_of
 from server.visits import change_step, current_flow
+from sync.flow import Action, Flow
 from sync.progress import REASON_MAX_CHARS
-from sync.workflow import Action, Flow
 
 __all__ = ["ENDPOINTS"]
 

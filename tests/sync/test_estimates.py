@@ -6,7 +6,8 @@ import msgspec
 
 from permissions.fields import Step
 from sync.estimates import Pace, remaining
-from sync.workflow import Flow, StepState, begin
+from sync.flow import Flow, StepState
+from sync.workflow import begin
 from tests.support.people import at, outpatient
 
 MINUTE = timedelta(minutes=1)

@@ -10,11 +10,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from permissions.model import Decision, Rule
 from sync.fields import RECORD_ROOT
+from sync.flow import Flow
 from sync.frame import WrittenRange
 from sync.progress import Intent, read_intent
 from sync.record_facts import flow_facts, flow_of
 from sync.view import chart_of
-from sync.workflow import Flow, begin
+from sync.workflow import begin
 from tests.support.clinic import Clinic, Tablet, reloaded, shows_registers
 from tests.support.people import at, outpatient, person, ulid
 from tests.support.replicas import PyReplica, Replica, Step, YjsProcess

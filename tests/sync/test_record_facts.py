@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from permissions import load_profile
+from sync.flow import Flow, StepState
 from sync.record_facts import flow_facts, flow_of, state_in
-from sync.workflow import Flow, StepState, begin
+from sync.workflow import begin
 from tests.support.clinic import Clinic
 from tests.support.people import person
 from tests.support.replicas import PyReplica

@@ -11,18 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from permissions import Profile, load_profile
-from sync.workflow import (
-    TRANSITIONS,
-    Action,
-    Flow,
-    Impossible,
-    Moved,
-    StepStatus,
-    advance,
-    begin,
-    pending_steps,
-    settle,
-)
+from sync.flow import Action, Flow, Impossible, Moved, StepStatus
+from sync.workflow import TRANSITIONS, advance, begin, pending_steps, settle
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 PROFILES = Path(__file__).parents[2] / "profiles"
