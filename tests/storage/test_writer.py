@@ -92,7 +92,7 @@ async def test_a_locked_database_is_an_outage_that_passes(tmp_path):
 
 async def test_a_full_disk_fails_its_group_and_keeps_what_was_acknowledged(tmp_path):
     path = tmp_path / "store.db"
-    store = await SqliteStore.open(path, StoreSettings(max_pages=60))
+    store = await SqliteStore.open(path, StoreSettings(max_pages=160))
     log = await created(store)
     acknowledged = 1
 
