@@ -17,6 +17,7 @@ export function HandOff({ page }: { page: string }): ReactNode {
   const open = useField('record.status') === 'open'
   const steps = useSteps()
   const me = useMe()
+  const [, go] = useLocation()
   const status = useStatus(record)
   // A record that was made here without the server stands at its first step.
   const step = profile.steps.find((one) => one.id === current) ?? (current === undefined ? profile.steps[0] : undefined)
@@ -29,9 +30,20 @@ export function HandOff({ page }: { page: string }): ReactNode {
   const facts = steps?.[step.id]
   const next = nextTitle(profile, step)
   const ask = (action: string, more: Readonly<Record<string, string>> = {}): void => {
-    // What stands in a box is written before the step is left.
-    if (document.activeElement instanceof HTMLElement) document.activeElement.blur()
+    leaveBox()
     record.set(`progress.${step.id}`, { action, at: new Date().toISOString(), ...more })
+  }
+  const complete = (): void => {
+    // Never disabled for what is missing: the last value may still stand in the box with the cursor.
+    leaveBox()
+    const against = missingIn(record, profile, step)[0] ?? status.disputed[0]
+    if (against === undefined) ask('complete')
+    else show(against)
+  }
+  const show = (name: string): void => {
+    const here = sectionsOf(profile, page).some((section) => holds(section, name))
+    if (!here) go(`/records/${record.id}/all`)
+    focusOn(name)
   }
   return (
     <footer className="hand-off" aria-label={t('handOff.title')}>
@@ -40,7 +52,7 @@ export function HandOff({ page }: { page: string }): ReactNode {
         {asked ? (
           <span role="status">{t('handOff.asked')}</span>
         ) : (
-          <Needed page={page} names={missing} disputed={status.disputed} />
+          <Needed names={missing} disputed={status.disputed} show={show} />
         )}
       </div>
       {mine && (
@@ -67,10 +79,9 @@ export function HandOff({ page }: { page: string }): ReactNode {
             </Button>
           )}
           <Button
-            disabled={missing.length > 0 || status.disputed.length > 0 || asked}
-            onClick={() => {
-              ask('complete')
-            }}
+            disabled={asked}
+            data-blocked={missing.length > 0 || status.disputed.length > 0}
+            onClick={complete}
           >
             {next === null ? t('handOff.finish') : t('handOff.send', { step: next })}
           </Button>
@@ -92,23 +103,17 @@ export function HandOff({ page }: { page: string }): ReactNode {
 
 /** What stands against handing on; each name leads to its box, on whatever page that is. */
 function Needed(props: {
-  page: string
   names: readonly string[]
   disputed: readonly string[]
+  show: (name: string) => void
 }): ReactNode {
   const { t } = useTranslation()
-  const { record, profile } = useOnScreen()
-  const [, go] = useLocation()
+  const { profile } = useOnScreen()
   const all = [
     ...props.names.map((name) => ({ name, title: titleOf(profile, name), disputed: false })),
     ...props.disputed.map((name) => ({ name, title: titleOf(profile, name), disputed: true })),
   ]
   if (all.length === 0) return null
-  const show = (name: string): void => {
-    const here = sectionsOf(profile, props.page).some((section) => holds(section, name))
-    if (!here) go(`/records/${record.id}/all`)
-    focusOn(name)
-  }
   return (
     <span>
       {t('handOff.needed')}{' '}
@@ -118,7 +123,7 @@ function Needed(props: {
           className="needed"
           key={`${one.name} ${String(one.disputed)}`}
           onClick={() => {
-            show(one.name)
+            props.show(one.name)
           }}
         >
           {one.disputed ? `≠ ${t('handOff.disputedField', { field: one.title })}` : one.title}
@@ -202,13 +207,20 @@ function useMissing(step: StepForm | undefined): readonly string[] {
     },
     [record, profile, step],
   )
-  const joined = useSyncExternalStore(subscribe, () =>
-    (step?.required ?? [])
-      .filter((group) => !group.some((name) => has(record, profile, name)))
-      .map((group) => group[0] ?? '')
-      .join('\n'),
-  )
+  const joined = useSyncExternalStore(subscribe, () => missingIn(record, profile, step).join('\n'))
   return joined === '' ? [] : joined.split('\n')
+}
+
+/** What completing the step still asks for now: the first field of each requirement that is not met. */
+function missingIn(record: OpenRecord, profile: Profile, step: StepForm | undefined): readonly string[] {
+  return (step?.required ?? [])
+    .filter((group) => !group.some((name) => has(record, profile, name)))
+    .map((group) => group[0] ?? '')
+}
+
+/** What stands in a box is written before the step is left. */
+function leaveBox(): void {
+  if (document.activeElement instanceof HTMLElement) document.activeElement.blur()
 }
 
 function watched(record: OpenRecord, profile: Profile, name: string, listener: () => void): () => void {
