@@ -1,7 +1,7 @@
 """Demo accounts and records for `serve --demo`: invented, and made through the rooms like any edit.
 
 One account for each role (user name = role id, password `demo`), and one record filled as far as
-each step of its profile. Nothing is made twice.
+each step of its profile, where patients are invented here. Nothing is made twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,14 @@ from typing import NamedTuple
 from ulid import ULID
 
 from permissions.model import Principal
+from permissions.policy import Policy
 from server.accounts.authentication import Clock
 from server.accounts.passwords import Passwords
+from server.errors import ServerError
 from server.executor import Batch
 from server.live_room import LiveRoom
 from server.ports import Json, NewRecord, Rooms
-from server.visits import change_step
+from server.visits import assign, change_step, current_flow
 from storage.errors import UserExists
 from storage.ports import RecordFilter, Store, User
 from sync.flow import Action
@@ -183,42 +185,78 @@ async def make_demo_accounts(
             continue
 
 
-async def make_demo_records(store: Store, rooms: Rooms, profiles: Sequence[str]) -> int:
-    """Records at every step of the profiles that have none; returns how many were made."""
-    people = {user.username: _principal(user) for user in await store.directory.users()}
-    made = 0
-    for profile in profiles:
-        stages = STAGES.get(profile, ())
-        if await store.records.list(RecordFilter(profile=profile, limit=1)):
+async def make_demo_records(
+    store: Store, rooms: Rooms, policies: Mapping[str, Policy]
+) -> Sequence[str]:
+    """Records at every step of the profiles that have none; returns why not, a line a profile."""
+    people = {user.username: user for user in await store.directory.users()}
+    excuses = []
+    for name, policy in policies.items():
+        if await store.records.list(RecordFilter(profile=name, limit=1)):
             continue
-        for sample, depth in zip(SAMPLES, range(1, len(stages) + 1), strict=False):
-            await _make_record(rooms, people, profile, sample, stages[:depth])
-            made += 1
-    return made
+        try:
+            await _make_records(rooms, people, policy, STAGES.get(name, ()))
+        except _NotShown as why:
+            excuses.append(f"no demo records of {name!r}: {why}")
+        except ServerError as error:
+            excuses.append(
+                f"not all demo records of {name!r}: it is not as it was shipped: {error}"
+            )
+    return excuses
+
+
+class _NotShown(Exception):
+    """What stands against any demo record of a profile."""
+
+
+async def _make_records(
+    rooms: Rooms, people: Mapping[str, User], policy: Policy, stages: Sequence[Stage]
+) -> None:
+    if not stages:
+        raise _NotShown("no patients are invented for it")
+    for stage in stages:
+        if stage.role not in policy.profile.roles or policy.profile.step(stage.step) is None:
+            raise _NotShown(f"it has no {stage.step!r} of {stage.role!r} any more")
+    for sample, depth in zip(SAMPLES, range(1, len(stages) + 1), strict=False):
+        await _make_record(rooms, people, policy.profile.name, sample, stages[:depth])
 
 
 async def _make_record(
     rooms: Rooms,
-    people: Mapping[str, Principal],
+    people: Mapping[str, User],
     profile: str,
     sample: Sample,
     stages: Sequence[Stage],
 ) -> None:
     first = {f"demographics.{name}": value for name, value in sample._asdict().items()}
     created = await rooms.create(
-        people[stages[0].role], NewRecord(profile=profile, fields={**first, **stages[0].fields})
+        _principal(people[stages[0].role]),
+        NewRecord(profile=profile, fields={**first, **stages[0].fields}),
     )
     last_entries: dict[str, str] = {}
     for position, stage in enumerate(stages):
-        author = people[stage.role]
+        author = _principal(people[stage.role])
         if position > 0:
-            await _leave(rooms, people[stages[position - 1].role], created.id, stages[position - 1])
+            before = stages[position - 1]
+            await _leave(rooms, _principal(people[before.role]), created.id, before)
+            await _take(rooms, people[stage.role], created.id, stage)
         if position > 0 and stage.fields:
             now = await rooms.view(created.id)
             await rooms.edit(author, created.id, stage.fields, if_version=now.version)
         for section, value in stage.entries:
             entry = {key: _resolved(one, last_entries) for key, one in value.items()}
             last_entries[section] = await rooms.add_entry(author, created.id, section, entry)
+
+
+async def _take(rooms: Rooms, user: User, record_id: str, stage: Stage) -> None:
+    """Be responsible for a step before it is worked at, where the profile asks for that."""
+
+    async def work(live: LiveRoom, batch: Batch) -> None:
+        needed = live.room.profile.assignment_required
+        if needed and stage.role not in current_flow(live).assigned:
+            assign(live, batch, _principal(user), stage.role, user, live.now())
+
+    await rooms.ask(record_id, work)
 
 
 async def _leave(rooms: Rooms, author: Principal, record_id: str, stage: Stage) -> None:

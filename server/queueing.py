@@ -19,7 +19,7 @@ from sync.wire import encode_notice
 if TYPE_CHECKING:
     from server.live_room import LiveRoom
 
-__all__ = ["Waiting", "call_next", "next_waiting", "tell_next"]
+__all__ = ["Waiting", "call_next", "may_call", "next_waiting", "tell_next"]
 
 MOST_LOOKED_AT = 200
 """Records of a queue that are looked at for one who may be called: those assigned to colleagues
@@ -50,7 +50,7 @@ async def next_waiting(
 ) -> Waiting | None:
     """Who comes up next for `who` at this step, other than the record `besides`."""
     for head in await records.queue(policy.profile.name, step_id, MOST_LOOKED_AT):
-        if head.id != besides and _may_call(policy, who, step_id, head):
+        if head.id != besides and may_call(policy, who, step_id, head):
             return waiting(head)
     return None
 
@@ -72,7 +72,7 @@ async def call_next(
         return work
 
     for head in await records.queue(policy.profile.name, step_id, MOST_LOOKED_AT):
-        if not _may_call(policy, who, step_id, head):
+        if not may_call(policy, who, step_id, head):
             continue
         try:
             if await rooms.ask(head.id, claim()):
@@ -100,7 +100,7 @@ async def tell_next(live: "LiveRoom", batch: Batch, records: Records) -> None:
                 peer.send(notice)
 
 
-def _may_call(policy: Policy, who: Principal, step_id: str, head: RecordHead) -> bool:
+def may_call(policy: Policy, who: Principal, step_id: str, head: RecordHead) -> bool:
     """Whether the record is free for this person, as far as its head tells."""
     state = RecordState(current_step=head.facts.current_step, assigned=frozenset({who.user_id}))
     return policy.may_step(who, policy.profile.step(step_id), state).allowed

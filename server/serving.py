@@ -21,6 +21,7 @@ from permissions.policy import Policy
 from server.commands.errors import CommandError
 from server.demo import make_demo_accounts, make_demo_records
 from server.logs import configure_logs
+from server.ports import Rooms
 from server.profiles import load_policies
 from server.settings import Settings
 from server.sockets.framing import FramingProtocol
@@ -89,8 +90,13 @@ async def _serve(
         )
         server.when_stopping = house.events.stop
         if demo:
-            server.when_started = lambda: make_demo_records(store, house.rooms, list(policies))
+            server.when_started = lambda: _demonstrate(store, house.rooms, policies)
         await server.serve(sockets=[listener])
+
+
+async def _demonstrate(store: SqliteStore, rooms: Rooms, policies: Mapping[str, Policy]) -> None:
+    for excuse in await make_demo_records(store, rooms, policies):
+        sys.stderr.write(f"{excuse}\n")
 
 
 class _Server(uvicorn.Server):

@@ -183,7 +183,7 @@ def policy_for(head: RecordHead, policies: dict[str, Policy]) -> Policy:
     if policy is None:
         raise CommandError(
             f"its profile {head.facts.profile!r} is not among the settings' profiles"
-            f" ({', '.join(policies)})"
+            f" ({', '.join(policies)}); name its file with --profile"
         )
     return policy
 

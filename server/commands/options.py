@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Data",
+    "Profiles",
     "audit_command",
     "audit_reading",
     "command_entry",
@@ -29,6 +30,12 @@ T = TypeVar("T")
 Data = Annotated[
     str | None, typer.Option(help="Data directory; FIELDCHART_DATA, or ./fieldchart-data.")
 ]
+
+Profiles = Annotated[
+    list[str] | None,
+    typer.Option("--profile", help="Profile of the records, by name or file; repeatable."),
+]
+"""As for `serve`: whoever served a file by its option reads the records with the same one."""
 
 
 def now() -> datetime:
@@ -52,15 +59,17 @@ def with_store(
     create: bool = False,
     read_only: bool = False,
     alone: bool = False,
+    profiles: list[str] | None = None,
 ) -> T:
     """Run `run` with the store of the data directory open, beside a running server if there is one.
 
-    create: make the database if there is none. alone: no server may be running.
+    create: make the database if there is none. alone: no server may be running. profiles: instead
+    of those of the settings.
     Raises CommandError, storage.StorageError.
     """
     from storage import SqliteStore
 
-    settings = settings_for(data)
+    settings = settings_for(data, profiles=tuple(profiles) if profiles else None)
     path = settings.database
     if not create and not path.exists():
         raise CommandError(f"{path}: there is no database here (see --data)")

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from server.commands.errors import CommandError
-from server.commands.options import Data, audit_command, audit_reading, settings_for, with_store
+from server.commands.options import (
+    Data,
+    Profiles,
+    audit_command,
+    audit_reading,
+    settings_for,
+    with_store,
+)
 
 if TYPE_CHECKING:
     from server.settings import Settings
@@ -30,6 +37,7 @@ def inspect(
         str | None,
         typer.Option(help="As it stood at this instant (ISO 8601, UTC without a zone)."),
     ] = None,
+    profile: Profiles = None,
     data: Data = None,
 ) -> None:
     """Show a record as people read it, now or as it once stood."""
@@ -43,13 +51,17 @@ def inspect(
             data,
             lambda store, settings: read_past(store, settings, record, version, at),
             read_only=True,
+            profiles=profile,
         )
         audit_reading(data, "inspect", of.id, chart.version)
         print_chart(chart, of, as_json=as_json)
         return
 
     room, head = with_store(
-        data, lambda store, settings: read_room(store, settings, record), read_only=True
+        data,
+        lambda store, settings: read_room(store, settings, record),
+        read_only=True,
+        profiles=profile,
     )
     audit_reading(data, "inspect", head.id, room.version)
     if structs:
@@ -62,13 +74,17 @@ def history(
     record: Record,
     field: Annotated[str | None, typer.Option(help="Only this field, section or entry.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    profile: Profiles = None,
     data: Data = None,
 ) -> None:
     """Show who changed what of a record, from what to what, when and from where; oldest first."""
     from server.commands.past import print_history, read_history
 
     whole, changes, users = with_store(
-        data, lambda store, settings: read_history(store, settings, record, field), read_only=True
+        data,
+        lambda store, settings: read_history(store, settings, record, field),
+        read_only=True,
+        profiles=profile,
     )
     audit_reading(data, "history", whole.head.id, whole.head.version)
     print_history(whole, changes, users, as_json=as_json)
@@ -80,6 +96,7 @@ def verify(
         list[str] | None,
         typer.Option(help="A head of the audit trail that was kept, SEQ:HASH; repeatable."),
     ] = None,
+    profile: Profiles = None,
     data: Data = None,
 ) -> None:
     """Replay logs against snapshots and check the audit chain; exit 1 where something breaks."""
@@ -87,7 +104,10 @@ def verify(
 
     kept = dict(_head(text) for text in audit_head or ())
     breaks, count = with_store(
-        data, lambda store, settings: verify_all(store, settings, record, kept), read_only=True
+        data,
+        lambda store, settings: verify_all(store, settings, record, kept),
+        read_only=True,
+        profiles=profile,
     )
     for line in breaks:
         typer.echo(line, err=True)
@@ -105,7 +125,7 @@ def _head(text: str) -> tuple[int, bytes]:
     return int(seq), bytes.fromhex(digest)
 
 
-def compact(record: MaybeRecord = None, data: Data = None) -> None:
+def compact(record: MaybeRecord = None, profile: Profiles = None, data: Data = None) -> None:
     """Store a fresh snapshot of each record, so that it opens without replaying its log."""
     from server.commands.inspection import compact_all
 
@@ -114,7 +134,7 @@ def compact(record: MaybeRecord = None, data: Data = None) -> None:
         await audit_command(store, "compact", f"records={count}")
         return count
 
-    count = with_store(data, run)
+    count = with_store(data, run, profiles=profile)
     typer.echo(f"compacted {count} records")
 
 

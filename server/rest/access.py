@@ -9,11 +9,21 @@ from permissions.model import Principal, RecordState
 from permissions.policy import Policy
 from server.audit.entries import entry_for
 from server.house import House
+from server.queueing import may_call
 from server.rest.endpoint import Call
+from storage.heads import waits
 from storage.ports import RecordHead
 from sync.effects import AuditAction
 
-__all__ = ["Seen", "audit_call", "audit_read", "may_open", "opened_profiles", "own_profiles"]
+__all__ = [
+    "Seen",
+    "audit_call",
+    "audit_read",
+    "may_open",
+    "may_take",
+    "opened_profiles",
+    "own_profiles",
+]
 
 
 @dataclass(slots=True)
@@ -46,6 +56,12 @@ def may_open(policy: Policy, principal: Principal, head: RecordHead) -> bool:
     """Whether this person may open the record that a listing found."""
     state = RecordState(assigned=frozenset(head.facts.assigned))
     return policy.may_open(principal, state).allowed
+
+
+def may_take(policy: Policy, principal: Principal, head: RecordHead) -> bool:
+    """Whether the record waits at a step that this person does, so that they may take it."""
+    step = head.facts.current_step
+    return waits(head, policy.profile.name, step) and may_call(policy, principal, step, head)
 
 
 @asynccontextmanager

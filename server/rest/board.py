@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from permissions.fields import Step
-from permissions.model import Rule
+from permissions.model import Principal, Rule
+from permissions.policy import Policy
 from permissions.profile import Profile
 from server.errors import NotAllowed
 from server.house import House
 from server.problems import invalid
-from server.rest.access import audit_call, opened_profiles
+from server.rest.access import audit_call, may_open, opened_profiles
 from server.rest.endpoint import Answer, Call, Endpoint
 from server.rest.shapes import Instant, People, Person, cursor_after, id_after, instant
 from storage.columns import instant as from_micros
@@ -44,6 +45,8 @@ class BoardRow(msgspec.Struct, frozen=True, kw_only=True):
     priority: the option that the profile orders by; urgency: its place, 0 is the most urgent.
     waiting_since, waiting_seconds, level: of the step at which it stands; null once it is closed.
     staff: who is responsible for its steps, `assigned` their ids.
+    opens: false of what waits for the caller's role and must be taken before it is opened: whose
+    visit it is stays out of the row but for the name, if the role may read that.
     """
 
     id: str
@@ -63,6 +66,7 @@ class BoardRow(msgspec.Struct, frozen=True, kw_only=True):
     disputed: list[str]
     assigned: list[str]
     staff: list[Person]
+    opens: bool
     created_at: Instant
     updated_at: Instant
 
@@ -148,12 +152,26 @@ def _role(role: str, steps: Sequence[StepOnBoard]) -> RoleOnBoard:
     )  # fmt: skip
 
 
-async def board_rows(house: House, heads: Sequence[RecordHead]) -> list[BoardRow]:
-    """The heads as rows, with the people who are responsible."""
+async def board_rows(house: House, who: Principal, heads: Sequence[RecordHead]) -> list[BoardRow]:
+    """The heads as rows for this person, with the people who are responsible."""
     anybody = any(head.facts.assigned for head in heads)
     people = await People.read(house.store) if anybody else None
     now = house.clock()
-    return [_row(head, house.policies[head.facts.profile].profile, people, now) for head in heads]
+    rows = []
+    for head in heads:
+        policy = house.policies[head.facts.profile]
+        row = _row(head, policy.profile, people, now)
+        rows.append(row if may_open(policy, who, head) else _to_take(row, policy, who))
+    return rows
+
+
+def _to_take(row: BoardRow, policy: Policy, who: Principal) -> BoardRow:
+    """What must be known of somebody to call them in."""
+    profile = policy.profile
+    named = all(policy.may_read(who, profile.fields[it]).allowed for it in profile.summary.title)
+    return msgspec.structs.replace(
+        row, opens=False, patient_id="", disputed=[], title=row.title if named else ""
+    )
 
 
 def _row(head: RecordHead, profile: Profile, people: People | None, now: datetime) -> BoardRow:
@@ -170,7 +188,7 @@ def _row(head: RecordHead, profile: Profile, people: People | None, now: datetim
         waiting_since=instant(facts.waiting_since) if is_open else None,
         waiting_seconds=seconds, level=_level(step, seconds) if waits and step and seconds else "",
         title=facts.title, disputed=list(facts.disputed), assigned=list(facts.assigned),
-        staff=[people.person(id) for id in facts.assigned] if people else [],
+        staff=[people.person(id) for id in facts.assigned] if people else [], opens=True,
         created_at=instant(facts.created_at), updated_at=instant(facts.updated_at),
     )  # fmt: skip
 

@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 import msgspec
 
 from permissions.model import Rule
+from permissions.policy import Policy
 from server.errors import MalformedRequest, NotAllowed
 from server.ports import Json, NewRecord, RecordView
 from server.problems import invalid
-from server.rest.access import audit_call, audit_read, may_open, opened_profiles
+from server.rest.access import audit_call, audit_read, may_open, may_take, opened_profiles
 from server.rest.board import (
     BoardRow,
     board_rows,
@@ -103,7 +104,7 @@ async def create_record(call: Call[RecordRequest, Empty]) -> Answer:
 
 
 async def list_records(call: Call[None, BoardQuery]) -> Answer:
-    """The queue board: the records of the caller's profiles, newest first; of a step as its queue.
+    """The queue board: what the caller may open or take, newest first; of a step as its queue.
 
     304 where the caller has it already.
     """
@@ -139,14 +140,14 @@ async def list_records(call: Call[None, BoardQuery]) -> Answer:
             head
             for head in page
             if (policy := profiles.get(head.facts.profile)) is not None
-            and may_open(policy, call.principal, head)
+            and _is_listed(policy, call, head)
         ]
         if len(page) <= query.limit:
             break
         after = None if queued else page[-1].id
         place = queue_place(page[-1]) if queued else None
     await audit_call(call, "query", detail=_asked(query))
-    rows = await board_rows(call.house, heads[: query.limit])
+    rows = await board_rows(call.house, call.principal, heads[: query.limit])
     following = None
     if len(heads) > query.limit:
         last = heads[query.limit - 1]
@@ -203,6 +204,13 @@ def _fences(header: str | None) -> tuple[int, ...]:
     if len(parts) > MAX_FENCES or not all(_FENCE.match(part) for part in parts):
         raise MalformedRequest("Lock-Fence must be fencing numbers, separated by commas.")
     return tuple(int(part) for part in parts)
+
+
+def _is_listed(policy: Policy, call: Call[None, BoardQuery], head: RecordHead) -> bool:
+    """What may be opened; also what may only be taken, but not by whose visits they are."""
+    return may_open(policy, call.principal, head) or (
+        call.query.patient is None and may_take(policy, call.principal, head)
+    )
 
 
 def _check_filters(call: Call[None, BoardQuery], query: BoardQuery) -> None:

@@ -27,9 +27,10 @@ EMERGENCY_CALLS = [
 ]
 
 
-def assigning() -> dict[str, Policy]:
-    """The outpatient profile, with assignments asked for."""
+def assigning(old: str = "", new: str = "") -> dict[str, Policy]:
+    """The outpatient profile, with assignments asked for, and with another change."""
     text = SHIPPED.read_text().replace("assignment_required = false", "assignment_required = true")
+    text = text.replace(old, new, 1)
     profile = parse_profile(text, "outpatient.toml")
     assert profile.assignment_required
     return {profile.name: Policy(profile)}

@@ -44,8 +44,8 @@ class Served:
 
 
 @contextmanager
-def served(data: Path) -> Iterator[Served]:
-    command = [sys.executable, "-m", "fieldchart", "serve", "--demo", "--port", "0"]
+def served(data: Path, *options: str) -> Iterator[Served]:
+    command = [sys.executable, "-m", "fieldchart", "serve", "--demo", "--port", "0", *options]
     with subprocess.Popen(
         [*command, "--data", str(data)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -49,6 +49,8 @@ export interface BoardRow {
   /** 0 is the most urgent. */
   readonly urgency?: number
   readonly staff?: readonly PersonRef[]
+  /** False of who waits for my role and is called before their record opens. */
+  readonly opens?: boolean
 }
 
 export interface ProblemField {

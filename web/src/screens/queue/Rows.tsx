@@ -127,9 +127,13 @@ const Row = memo(function Row(props: RowProps): ReactNode {
   return (
     <tr>
       <td>
-        <Link href={`/records/${row.id}`} className="who">
-          {row.title || t('record.noName')}
-        </Link>
+        {row.opens === false ? (
+          <span className="who">{row.title || t('record.noName')}</span>
+        ) : (
+          <Link href={`/records/${row.id}`} className="who">
+            {row.title || t('record.noName')}
+          </Link>
+        )}
       </td>
       <td>{row.number || t('queue.noNumber')}</td>
       <td>
