@@ -77,6 +77,52 @@ def test_a_conflict_is_decided_by_another_value_that_is_checked_first(
     assert server.record(record)["fields"]["vitals"]["pulse"] == 78
 
 
+def test_a_choice_does_not_outlive_the_values_that_it_was_made_among(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = server.new_record()
+    tablets = [Tablet(server, record, "nurse") for _ in range(3)]
+    for tablet, pulse in zip(tablets, (96, 60, 71), strict=True):
+        tablet.write("vitals.pulse", pulse)
+    tablets[0].deliver()
+    tablets[1].deliver()
+    nurse = open_window(server, "nurse")
+    nurse.open_record(record, "triage")
+    bar = nurse.page.get_by_test_id("conflict")
+    expect(bar.locator(".choice")).to_have_count(3)
+    bar.get_by_role("radio").first.focus()
+    nurse.page.keyboard.press("Control+2")
+    expect(bar.get_by_role("radio", checked=True)).to_have_count(0)
+    nurse.page.keyboard.press("2")
+    expect(bar.get_by_role("radio", checked=True)).to_have_count(1)
+    nurse.page.keyboard.type("Felt at the wrist 2")
+
+    tablets[2].deliver()
+    expect(bar).to_contain_text("71 /min")
+    expect(bar.get_by_role("alert").first).to_contain_text("The values have changed meanwhile")
+    expect(bar.get_by_role("radio", checked=True)).to_have_count(0)
+    expect(bar.get_by_label("Reason")).to_have_value("Felt at the wrist 2")
+    nurse.page.keyboard.press("Enter")
+    expect(bar.get_by_text("Choose a value first.")).to_be_visible()
+    bar.get_by_role("radio", name="71 /min").check()
+    bar.get_by_role("button", name="Decide").click()
+
+    expect(bar).to_have_count(0)
+    assert server.record(record)["fields"]["vitals"]["pulse"] == 71
+
+
+def test_the_bars_lead_to_the_page_of_conflicts(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = disputed(server)
+    nurse = open_window(server, "nurse")
+    nurse.open_record(record, "triage")
+
+    nurse.page.get_by_test_id("conflict").get_by_role("link", name="Conflicts").click()
+
+    expect(nurse.page.get_by_test_id("conflict-card")).to_be_visible()
+
+
 def test_who_may_not_decide_sees_the_values_and_why(
     server: LiveServer, open_window: OpenWindow
 ) -> None:

@@ -141,10 +141,18 @@ def test_two_tablets_edit_one_critical_field_offline_and_somebody_decides_by_key
     expect(first.field("vitals.pulse")).to_contain_text("disputed")
     expect(first.box("vitals.pulse")).to_have_value("60")  # the later one stands meanwhile
     expect(first.chip).to_have_attribute("data-state", "conflict")
-    conflict.get_by_label("Reason").fill("Counted again")
     assert first.axe() == []
-    conflict.focus()
-    first.page.keyboard.press("1")
+    # They are listed as they arrived, and the tablets came back in any order.
+    [at] = [
+        number
+        for number, said in enumerate(conflict.locator(".choice").all_inner_texts(), start=1)
+        if said.startswith(f"{number} · 96 ")
+    ]
+    conflict.get_by_role("radio").first.focus()
+    first.page.keyboard.press(str(at))
+    expect(conflict.get_by_label("Reason")).to_be_focused()
+    first.page.keyboard.type("Counted again")
+    first.page.keyboard.press("Enter")
 
     expect(second.box("vitals.pulse")).to_have_value("96")
     expect(first.page.get_by_test_id("conflict")).to_have_count(0)

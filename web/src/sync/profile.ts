@@ -184,7 +184,7 @@ function readNumber(rules: ValueForm, text: string): Read {
 }
 
 /** Arabic-Indic digits and their decimal separator as the machine's. */
-function westernDigits(text: string): string {
+export function westernDigits(text: string): string {
   return text
     .replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x0660))
     .replace(/[۰-۹]/g, (digit) => String(digit.charCodeAt(0) - 0x06f0))

@@ -7,6 +7,7 @@ import { useTranslation } from 'react-i18next'
 import { useMe, useStatus, useWorkplace } from '../../app/context'
 import { dayAndTime } from '../../app/times'
 import { saidOf, titleOf } from '../../fields/naming'
+import { DisputesLink } from './ConflictBar'
 import { useOnScreen } from './context'
 import type { Refusal } from './disputes/disputes'
 
@@ -176,6 +177,7 @@ function RefusalBar(props: {
             </Button>
           </>
         )}
+        <DisputesLink />
       </Group>
     </div>
   )

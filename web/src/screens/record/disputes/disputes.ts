@@ -1,5 +1,5 @@
 /** Conflicts and refusals as the server lists them, and the calls that decide them. */
-import type { Api, Json, Listing, PersonRef } from '@fieldchart/client'
+import { type Api, type Json, type Listing, type PersonRef, Problem } from '@fieldchart/client'
 
 export interface DisputedValue {
   readonly value: Json
@@ -58,33 +58,49 @@ export interface Versioned<T> {
   readonly etag: string
 }
 
-async function versioned<T>(api: Api, path: string): Promise<Versioned<T>> {
-  const answer = await api.fetch('GET', path, { query: { limit: PAGE } })
+async function versioned<T>(api: Api, path: string, status?: string): Promise<Versioned<T>> {
+  const query = status === undefined ? { limit: PAGE } : { limit: PAGE, status }
+  const answer = await api.fetch('GET', path, { query })
   const listing = (await answer.json()) as Listing<T>
   return { items: listing.items, etag: answer.headers.get('ETag') ?? '' }
 }
 
-export function conflictsOf(api: Api, record: string): Promise<Versioned<Conflict>> {
-  return versioned(api, `${addressed(record)}/conflicts`)
+export function conflictsOf(api: Api, record: string, status?: Conflict['status']): Promise<Versioned<Conflict>> {
+  return versioned(api, `${addressed(record)}/conflicts`, status)
 }
 
 export function refusalsOf(api: Api, record: string): Promise<Versioned<Refusal>> {
   return versioned(api, `${addressed(record)}/refusals`)
 }
 
-function held(etag: string): { headers: Record<string, string> } {
-  return { headers: etag === '' ? {} : { 'If-Match': etag } }
-}
+/** How often an edit elsewhere on the record may come between reading and deciding. */
+const MOST_TRIES = 3
+const PRECONDITION_FAILED = 412
 
-export function resolve(
+/** Decide on a conflict as it was shown, at the version of `etag`.
+ *
+ * A colleague's edit of another field is no reason to ask again; another contender is: Problem 412. */
+export async function decide(
   api: Api,
   record: string,
-  conflict: string,
-  decision: { readonly reason: string } & ({ readonly choice: number } | { readonly value: Json }),
+  shown: Conflict,
+  decision: { readonly value: Json; readonly reason: string },
   etag: string,
-): Promise<unknown> {
-  const path = `${addressed(record)}/conflicts/${encodeURIComponent(conflict)}/resolve`
-  return api.call('POST', path, { body: decision, ...held(etag) })
+): Promise<void> {
+  const path = `${addressed(record)}/conflicts/${encodeURIComponent(shown.id)}/resolve`
+  let headers: Record<string, string> = etag === '' ? {} : { 'If-Match': etag }
+  for (let tries = 1; ; tries++) {
+    try {
+      await api.call('POST', path, { body: decision, headers })
+      return
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status !== PRECONDITION_FAILED || tries === MOST_TRIES) throw error
+      const now = await conflictsOf(api, record, 'open')
+      const same = now.items.find((one) => one.id === shown.id)
+      if (JSON.stringify(same?.values) !== JSON.stringify(shown.values)) throw error
+      headers = { 'If-Match': now.etag }
+    }
+  }
 }
 
 export function applyRefusal(api: Api, record: string, refusal: string, reason: string): Promise<unknown> {
