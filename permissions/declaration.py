@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from permissions.fields import EventTrigger, MetricMeasure, Power, RootKind, Unsealed
+from permissions.words import OWN_LANGUAGE
 
 __all__ = [
     "DeclaredEvent",
@@ -50,6 +51,7 @@ class DeclaredHead(_Table, frozen=True):
     title: str
     number_prefix: str
     version: int = 1
+    language: str = OWN_LANGUAGE
 
 
 class DeclaredOptions(_Table, frozen=True):

@@ -1,11 +1,11 @@
 """A profile: everything that a kind of record is, compiled from one TOML file.
 
 It answers which field stands at a place of the document, what a step still asks for and which
-entries are open. The only I/O of the package is load_profile reading its file.
+entries are open. The only I/O of the package is load_profile reading its file and its catalogues.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -25,13 +25,16 @@ from permissions.fields import (
     Unsealed,
 )
 from permissions.reading import Compiled, read
+from permissions.source_lines import Path as WordPath
 from permissions.values import is_ulid
+from permissions.words import Words, own_words, parse_words
 
 __all__ = [
     "RESERVED_ROOTS",
     "Fields",
     "Profile",
     "Texts",
+    "catalogues_of",
     "load_profile",
     "parse_profile",
     "shipped_profiles",
@@ -51,10 +54,12 @@ class Profile:
     sender's own, or is refused (docs/protocol.md).
     fields: field name → Field, in the order of the file.
     roots: root name of the document → its kind; narratives are roots of their own.
+    language: of its own words. words: language → catalogue; no decision looks at them.
     """
 
     name: str
     title: str
+    language: str
     number_prefix: str
     version: int
     assignment_required: bool
@@ -68,6 +73,7 @@ class Profile:
     summary: Summary
     fields: Mapping[str, Field]
     roots: Mapping[str, RootKind]
+    words: Mapping[str, Words]
     _finders: Mapping[str, Callable[[str | None], Field | None]] = field(repr=False)
 
     def field_at(self, root: str, key: str | None) -> Field | None:
@@ -77,6 +83,24 @@ class Profile:
         """
         find = self._finders.get(root)
         return None if find is None else find(key)
+
+    def own_words(self) -> dict[WordPath, str]:
+        """Path → text of everything that the profile says on a screen, in its own language."""
+        return own_words(
+            self.title,
+            self.roles.values(),
+            self.sections.values(),
+            self.steps,
+            self.events.values(),
+            self.metrics.values(),
+        )
+
+    def words_in(self, language: str) -> Words:
+        """The catalogue of the language, or of it without its region; else the profile's own."""
+        found = self.words.get(language) or self.words.get(language.partition("-")[0])
+        if found is None or language == self.language:
+            return Words(self.language, MappingProxyType({}))
+        return found
 
     def step(self, id: str) -> Step | None:
         """The step of that id."""
@@ -135,6 +159,7 @@ def parse_profile(text: str, file_name: str) -> Profile:
     return Profile(
         name=compiled.head.name,
         title=compiled.head.title,
+        language=compiled.head.language,
         number_prefix=compiled.head.number_prefix,
         version=compiled.head.version,
         assignment_required=compiled.options.assignment_required,
@@ -148,17 +173,38 @@ def parse_profile(text: str, file_name: str) -> Profile:
         summary=compiled.summary,
         fields=MappingProxyType(fields),
         roots=MappingProxyType(_roots(compiled)),
+        words=MappingProxyType({}),
         _finders=_finders(compiled),
     )
 
 
 def load_profile(path: Path) -> Profile:
-    """The profile in the file. Raises ProfileError; OSError when the file cannot be read."""
+    """The profile in the file, with its catalogues. Raises ProfileError, or OSError of reading."""
+    profile = parse_profile(_text_of(path, path.name), path.name)
+    own = profile.own_words()
+    words: dict[str, Words] = {}
+    for language, file in catalogues_of(path).items():
+        name = f"words/{file.name}"
+        text = _text_of(file, name)
+        words[language] = parse_words(text, name, language, own, profile.language)
+    return replace(profile, words=MappingProxyType(words))
+
+
+def catalogues_of(path: Path) -> dict[str, Path]:
+    """Language → catalogue of a profile's file: `words/NAME.LANGUAGE.toml` beside NAME.toml."""
+    found: dict[str, Path] = {}
+    for file in sorted(path.parent.joinpath("words").glob("*.toml")):
+        name, _, language = file.stem.rpartition(".")
+        if name == path.stem:
+            found[language] = file
+    return found
+
+
+def _text_of(path: Path, name: str) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ProfileError(path.name, (Problem(1, "the file is not UTF-8"),)) from error
-    return parse_profile(text, path.name)
+        raise ProfileError(name, (Problem(1, "the file is not UTF-8"),)) from error
 
 
 def shipped_profiles() -> dict[str, Path]:

@@ -31,6 +31,7 @@ from permissions.fields import (
 )
 from permissions.problems import Problems
 from permissions.source_lines import Path
+from permissions.words import is_language
 
 __all__ = ["Compiled", "read"]
 
@@ -117,6 +118,9 @@ class _Reader:
         if not _PREFIX(head.number_prefix):
             reason = "number_prefix is 1 to 8 capital letters and digits, a letter first"
             self._problems.add(("profile", "number_prefix"), reason)
+        if not is_language(head.language):
+            reason = "language is a tag such as en, fr or pt-BR"
+            self._problems.add(("profile", "language"), reason)
         if head.version < 1:
             self._problems.add(("profile", "version"), "version is not above 0")
         return head

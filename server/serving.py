@@ -78,6 +78,15 @@ async def _serve(
     from server.assembly import assemble
 
     log = configure_logs(settings.log_format, settings.log_level)
+    for policy in policies.values():
+        for words in policy.profile.words.values():
+            if words.missing:
+                log.warning(
+                    "words missing: `fieldchart profile check` names them",
+                    profile=policy.profile.name,
+                    language=words.language,
+                    words=len(words.missing),
+                )
     async with open_store(settings) as store:
         clock = _now
         assembly = assemble(settings, store, policies, clock, log)

@@ -103,22 +103,30 @@ def openapi() -> None:
 def check_profile(
     file: Annotated[Path, typer.Argument(help="A profile's TOML file, or a shipped name.")],
 ) -> None:
-    """Check a profile; every mistake is printed with its line."""
+    """Check a profile and its catalogues; every mistake is printed with its line.
+
+    Words that a catalogue lacks are named, and said in the profile's own language meanwhile.
+    """
     from permissions.errors import ProfileError
-    from permissions.profile import load_profile, shipped_profiles
+    from permissions.profile import catalogues_of, load_profile, shipped_profiles
 
     path = shipped_profiles().get(str(file), file)
     try:
         profile = load_profile(path)
     except ProfileError as error:
         for line, reason in error.problems:
-            typer.echo(f"{path}:{line}: {reason}", err=True)
+            typer.echo(f"{path.parent / error.file}:{line}: {reason}", err=True)
         raise typer.Exit(1) from None
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}") from error
+    files = catalogues_of(path)
+    for language, words in profile.words.items():
+        for name in words.missing:
+            typer.echo(f"{files[language]}: missing: {name}", err=True)
     typer.echo(
         f"{path}: ok: {profile.name}, {len(profile.roles)} roles, {len(profile.sections)} sections,"
-        f" {len(profile.fields)} fields, {len(profile.steps)} steps"
+        f" {len(profile.fields)} fields, {len(profile.steps)} steps,"
+        f" languages {', '.join([profile.language, *profile.words])}"
     )
 
 

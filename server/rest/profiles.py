@@ -1,251 +1,76 @@
-"""Profiles as the forms need them, with what the caller may write."""
+"""Profiles as the forms need them, with what the caller may write, in a language."""
 
-from collections.abc import Mapping
+import hashlib
+from typing import Annotated, Any
 
 import msgspec
 
-from permissions.fields import EntryField, Field, Section, Step
-from permissions.model import Operation, Principal, RecordState
-from permissions.policy import Policy
-from permissions.values import Threshold, ValueRules
+from permissions.model import Rule
+from permissions.words import is_language
 from server.errors import NotAllowed, PageNotFound
+from server.problems import invalid
 from server.rest.access import own_profiles
-from server.rest.endpoint import Answer, Call, Empty, Endpoint
+from server.rest.board import is_unchanged, unchanged
+from server.rest.endpoint import Answer, Call, Endpoint
+from server.rest.profile_forms import ProfileForm, ProfileSummary, form_of, summary_of
 from server.rest.shapes import Listing
 
 __all__ = ["ENDPOINTS"]
 
-
-class Limit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a flag begins: from a limit on, or past it."""
-
-    at_most: float | None = None
-    below: float | None = None
-    at_least: float | None = None
-    above: float | None = None
+MOST_TAG_CHARACTERS = 20
+"""A language, a script and a region take at most 11."""
 
 
-class ValueForm(msgspec.Struct, frozen=True, kw_only=True):
-    """What a value must be. Limits are inclusive; options are value → title."""
+class InLanguage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """lang: as BCP 47 names it, e.g. sw; where a profile lacks it, its own words are given."""
 
-    type: str
-    unit: str
-    minimum: float | None
-    maximum: float | None
-    step: float | None
-    decimals: int | None
-    options: dict[str, str]
-    pattern: str | None
-    pattern_title: str
-    refers_to: str | None
-    max_bytes: int
-    flags: dict[str, Limit]
+    lang: Annotated[str, msgspec.Meta(max_length=MOST_TAG_CHARACTERS)] = ""
 
 
-class EntryFieldForm(msgspec.Struct, frozen=True, kw_only=True):
-    """One field inside the entries of a section."""
-
-    key: str
-    title: str
-    required: bool
-    value: ValueForm
-    code: str
-    codes: dict[str, dict[str, str]]
-    help: str
-
-
-class FieldForm(msgspec.Struct, frozen=True, kw_only=True):
-    """One field, the entries of a section, or a narrative; `may_write` is about the caller."""
-
-    name: str
-    kind: str
-    title: str
-    value: ValueForm
-    code: str
-    critical: bool
-    append_only: bool
-    writers: list[str]
-    may_write: bool
-    help: str
-    entry_fields: list[EntryFieldForm]
-    at_least_one: list[str]
-
-
-class SectionForm(msgspec.Struct, frozen=True, kw_only=True):
-    """One section with the fields the caller may read."""
-
-    name: str
-    title: str
-    kind: str
-    fields: list[FieldForm]
-    help: str
-
-
-class StepForm(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of the workflow. required: of each group one field must be filled."""
-
-    id: str
-    title: str
-    role: str | None
-    required: list[list[str]]
-    optional: bool
-    next: list[str]
-    returns_to: list[str]
-    expected_minutes: int
-    amber_minutes: int
-    red_minutes: int
-
-
-class ProfileSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A profile in a listing. may_create: whether the caller may create its records."""
-
-    name: str
-    title: str
-    version: int
-    may_create: bool
-
-
-class ProfileForm(ProfileSummary, frozen=True, kw_only=True):
-    """A whole profile. roles: id → title; powers: what the caller may do besides writing."""
-
-    roles: dict[str, str]
-    powers: list[str]
-    sections: list[SectionForm]
-    steps: list[StepForm]
-
-
-async def list_profiles(call: Call[None, Empty]) -> Answer:
+async def list_profiles(call: Call[None, InLanguage]) -> Answer:
     """The profiles in which the caller has a role."""
-    own = own_profiles(call.house, call.principal)
-    return Answer(value=Listing([_summary(policy, call.principal) for policy in own.values()]))
+    language, own = _language(call), own_profiles(call.house, call.principal)
+    listing = Listing([summary_of(policy, call.principal, language) for policy in own.values()])
+    return _tagged(call, listing)
 
 
-async def read_profile(call: Call[None, Empty]) -> Answer:
-    """One profile as forms are built from it."""
+async def read_profile(call: Call[None, InLanguage]) -> Answer:
+    """One profile as forms are built from it; 304 where the caller has it already."""
+    language = _language(call)
     policy = call.house.policies.get(call.path["name"])
     if policy is None:
         raise PageNotFound("No such profile is served here.")
-    profile, who = policy.profile, call.principal
-    if who.roles.isdisjoint(profile.roles):
+    if call.principal.roles.isdisjoint(policy.profile.roles):
         raise NotAllowed("You have no role in this profile.")
-    powers = {
-        power for role in who.roles & profile.roles.keys() for power in profile.roles[role].powers
-    }
-    return Answer(
-        value=ProfileForm(
-            name=profile.name,
-            title=profile.title,
-            version=profile.version,
-            may_create=policy.may_create(who).allowed,
-            roles={role.id: role.title for role in profile.roles.values()},
-            powers=sorted(powers),
-            sections=[_section(section, policy, who) for section in profile.sections.values()],
-            steps=[_step(step) for step in profile.steps],
-        )
-    )
+    form = form_of(policy, call.principal, language)
+    return _tagged(call, form, {"Content-Language": form.language})
 
 
-def _summary(policy: Policy, who: Principal) -> ProfileSummary:
-    return ProfileSummary(
-        name=policy.profile.name,
-        title=policy.profile.title,
-        version=policy.profile.version,
-        may_create=policy.may_create(who).allowed,
-    )
+def _language(call: Call[None, InLanguage]) -> str:
+    language = call.query.lang
+    if language and not is_language(language):
+        raise invalid("lang", Rule.TYPE, "This is not a language, such as fr or pt-BR.")
+    return language
 
 
-def _section(section: Section, policy: Policy, who: Principal) -> SectionForm:
-    return SectionForm(
-        name=section.name,
-        title=section.title,
-        kind=section.kind,
-        fields=[
-            _field(one, policy, who) for one in section.fields if policy.may_read(who, one).allowed
-        ],
-        help=section.help,
-    )
-
-
-def _field(field: Field, policy: Policy, who: Principal) -> FieldForm:
-    operation = Operation.ADD if field.kind == "entry" else Operation.WRITE
-    # Asked of a record in the best state: assigned to the caller, in a step of the field.
-    state = RecordState(
-        assigned=frozenset({who.user_id}), current_step=next(iter(sorted(field.steps)), None)
-    )
-    return FieldForm(
-        name=field.name,
-        kind=field.kind,
-        title=field.title,
-        value=_value(field.rules),
-        code=field.code,
-        critical=field.critical,
-        append_only=field.append_only,
-        writers=sorted(field.writers),
-        may_write=policy.decide(who, operation, field, state).allowed,
-        help=field.help,
-        entry_fields=[_entry_field(one) for one in field.entry_fields.values()],
-        at_least_one=list(field.at_least_one),
-    )
-
-
-def _entry_field(field: EntryField) -> EntryFieldForm:
-    return EntryFieldForm(
-        key=field.key,
-        title=field.title,
-        required=field.required,
-        value=_value(field.rules),
-        code=field.code,
-        codes={key: dict(codes) for key, codes in field.codes.items()},
-        help=field.help,
-    )
-
-
-def _value(rules: ValueRules) -> ValueForm:
-    return ValueForm(
-        type=rules.type,
-        unit=rules.unit,
-        minimum=rules.minimum,
-        maximum=rules.maximum,
-        step=rules.step,
-        decimals=rules.decimals,
-        options=dict(rules.options),
-        pattern=rules.pattern,
-        pattern_title=rules.pattern_title,
-        refers_to=rules.refers_to,
-        max_bytes=rules.max_bytes,
-        flags=_flags(rules.flags),
-    )
-
-
-def _flags(flags: Mapping[str, Threshold]) -> dict[str, Limit]:
-    return {
-        level: Limit(at_most=one.at_most, below=one.below, at_least=one.at_least, above=one.above)
-        for level, one in flags.items()
-    }
-
-
-def _step(step: Step) -> StepForm:
-    return StepForm(
-        id=step.id,
-        title=step.title,
-        role=step.role,
-        required=[list(requirement.any_of) for requirement in step.required],
-        optional=step.optional,
-        next=list(step.next),
-        returns_to=list(step.returns_to),
-        expected_minutes=step.expected_minutes,
-        amber_minutes=step.amber_minutes,
-        red_minutes=step.red_minutes,
-    )
+def _tagged(call: Call[Any, Any], value: object, headers: dict[str, str] | None = None) -> Answer:
+    """The answer under an ETag of its bytes: another language or other roles have another."""
+    body = msgspec.json.encode(value)
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    if is_unchanged(call, tag):
+        return unchanged(tag)
+    return Answer(value=body, headers={"ETag": tag, **(headers or {})})
 
 
 ENDPOINTS = (
     Endpoint(
         method="GET", path="/api/profiles", summary="My profiles", handle=list_profiles,
-        answer=Listing[ProfileSummary],
+        answer=Listing[ProfileSummary], query=InLanguage, request_headers=("If-None-Match",),
+        statuses=(422,),
     ),
     Endpoint(
         method="GET", path="/api/profiles/{name}", summary="A profile as forms need it",
-        handle=read_profile, answer=ProfileForm, statuses=(403, 404),
+        handle=read_profile, answer=ProfileForm, query=InLanguage,
+        request_headers=("If-None-Match",), statuses=(403, 404, 422),
     ),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from permissions import shipped_profiles
 from server.commands.cli import app
 from server.settings import Settings, describe
 from storage import SqliteStore
@@ -167,12 +168,33 @@ def test_a_wrong_setting_is_named_by_its_variable(
 
 def test_a_profile_is_checked_with_every_mistake(data: Path) -> None:
     good = run("profile", "check", "outpatient")
+    good = run("profile", "check", "outpatient")
     Path("broken.toml").write_text('[profile]\nname = "Bad Name"\n')
     bad = run("profile", "check", "broken.toml")
 
     assert (good.exit_code, bad.exit_code) == (0, 1)
     assert "ok: outpatient" in good.stdout
     assert "broken.toml:" in bad.stderr
+
+
+def test_the_words_that_a_catalogue_lacks_or_has_wrong_are_named(data: Path) -> None:
+    source = shipped_profiles()["outpatient"]
+    Path("visit.toml").write_text(source.read_text())
+    Path("words").mkdir()
+    Path("words/visit.fr.toml").write_text('[profile]\ntitle = "Visite"\n')
+    lacking = run("profile", "check", "visit.toml")
+    Path("words/visit.fr.toml").write_text('[profile]\ntitle = ""\nname = "visite"\n')
+    wrong = run("profile", "check", "visit.toml")
+
+    assert lacking.exit_code == 0
+    assert "languages en, fr" in lacking.stdout
+    assert "words/visit.fr.toml: missing: sections.vitals.fields.pulse.title" in lacking.stderr
+    assert "missing: profile.title" not in lacking.stderr
+    assert wrong.exit_code == 1
+    assert "words/visit.fr.toml:2: profile: empty: 'profile.title'" in wrong.stderr
+    assert (
+        "words/visit.fr.toml:3: profile: unknown: the profile has no 'profile.name'" in wrong.stderr
+    )
 
 
 def test_the_openapi_description_is_printed(data: Path) -> None:

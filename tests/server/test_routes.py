@@ -569,3 +569,72 @@ async def test_a_reason_of_a_denial_reaches_the_caller(bench: Bench) -> None:
     answer = await ask(bench, "nurse", "GET", f"/api/records/{record.id}")
 
     assert answer.json()["detail"] == "You are not assigned to this record."
+
+
+async def test_a_profile_is_said_in_the_language_that_is_asked_for(bench: Bench) -> None:
+    own = (await ask(bench, "nurse", "GET", "/api/profiles/outpatient")).json()
+    french = await ask(bench, "nurse", "GET", "/api/profiles/outpatient?lang=fr-CA")
+    listed = (await ask(bench, "nurse", "GET", "/api/profiles?lang=sw")).json()
+    said = french.json()
+
+    def field(profile: Any, name: str) -> Any:
+        return next(f for s in profile["sections"] for f in s["fields"] if f["name"] == name)
+
+    assert (own["language"], said["language"]) == ("en", "fr")
+    assert french.headers["content-language"] == "fr"
+    assert said["languages"] == ["en", "ar", "fr", "sw"]
+    assert (own["title"], said["title"]) == ("Outpatient visit", "Consultation externe")
+    assert listed["items"][0]["title"] == "Ziara ya wagonjwa wa nje"
+    assert said["roles"]["cashier"] == "Caissier"
+    assert field(said, "vitals.pulse")["title"] == "Pouls"
+    assert field(said, "vitals.pain")["value"]["unit"] == "sur 10"
+    assert field(said, "triage.category")["value"]["options"]["emergency"] == "Urgence vitale"
+    assert field(said, "diagnosis.plan")["title"] == "Conduite à tenir"
+    drug = field(said, "prescriptions")["entry_fields"][0]
+    assert (drug["key"], drug["title"]) == ("drug", "Médicament")
+    assert said["steps"][0]["title"] == "Enregistrement"
+    assert said["events"]["prescription_ready"] == "Ordonnance prête"
+    assert said["metrics"]["waiting_for_triage"]["title"] == "En attente de triage"
+
+
+async def test_words_change_neither_the_version_nor_what_one_may_write(bench: Bench) -> None:
+    own = (await ask(bench, "nurse", "GET", "/api/profiles/outpatient")).json()
+    arabic = (await ask(bench, "nurse", "GET", "/api/profiles/outpatient?lang=ar")).json()
+
+    def rules(profile: Any) -> Any:
+        return profile["version"], [
+            (f["name"], f["may_write"], f["writers"], f["value"]["minimum"], f["value"]["flags"])
+            for s in profile["sections"] for f in s["fields"]
+        ]  # fmt: skip
+
+    assert rules(own) == rules(arabic)
+
+
+async def test_a_language_that_a_profile_lacks_is_answered_in_its_own(bench: Bench) -> None:
+    answer = await ask(bench, "nurse", "GET", "/api/profiles/outpatient?lang=am")
+
+    assert (answer.status_code, answer.json()["language"]) == (200, "en")
+    assert answer.json()["title"] == "Outpatient visit"
+
+
+@pytest.mark.parametrize("lang", ["french", "fr_FR", "../fr", "%00", "x" * 500, "fr&lang=sw"])
+async def test_what_is_no_language_is_named(bench: Bench, lang: str) -> None:
+    for path in ("/api/profiles", "/api/profiles/outpatient"):
+        answer = await ask(bench, "nurse", "GET", f"{path}?lang={lang}")
+
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == "lang"
+
+
+async def test_each_language_and_each_role_has_its_own_etag(bench: Bench) -> None:
+    path = "/api/profiles/outpatient"
+    nurse = await ask(bench, "nurse", "GET", f"{path}?lang=fr")
+    tag = nurse.headers["etag"]
+
+    again = await ask(bench, "nurse", "GET", f"{path}?lang=fr", headers={"If-None-Match": tag})
+    swahili = await ask(bench, "nurse", "GET", f"{path}?lang=sw", headers={"If-None-Match": tag})
+    cashier = await ask(bench, "cashier", "GET", f"{path}?lang=fr", headers={"If-None-Match": tag})
+
+    assert (again.status_code, again.content) == (304, b"")
+    assert (swahili.status_code, cashier.status_code) == (200, 200)
+    assert len({tag, swahili.headers["etag"], cashier.headers["etag"]}) == 3
