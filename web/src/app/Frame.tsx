@@ -4,9 +4,9 @@ import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useRoute } from 'wouter'
 
-import { isLanguage, LANGUAGES, speak } from '../i18n'
+import { isLanguage, keepAllWords, LANGUAGES, speak } from '../i18n'
 import { Bell } from './Bell'
-import { useAsked, useDevice, useListened, useMe, useOverview, useWorkplace } from './context'
+import { useDevice, useListened, useMe, useOverview, useProfiles, useWorkplace } from './context'
 import { useOversees } from './oversees'
 import { newVersion } from './new_version'
 import { SyncChip } from './SyncChip'
@@ -14,11 +14,11 @@ import { initialsOf } from './times'
 
 export function Frame({ children }: { children: ReactNode }): ReactNode {
   const { t } = useTranslation()
-  const workplace = useWorkplace()
-  const profiles = useAsked(() => workplace.profiles(), [workplace])
+  const profiles = useProfiles()
   const mayCreate = profiles.value?.items.some((profile) => profile.may_create) ?? false
   const oversees = useOversees()
   useHints()
+  useAllWords()
   return (
     <>
       <a className="skip" href="#main">
@@ -66,6 +66,24 @@ function useHints(): void {
       document.removeEventListener('visibilitychange', hint)
     }
   }, [workplace])
+}
+
+/** Not while the first screen loads. */
+const WORDS_AFTER_MS = 3_000
+
+/** The words of every language, fetched while there is a network for when there is none. */
+function useAllWords(): void {
+  const { profiles } = useWorkplace()
+  const { reached } = useOverview()
+  useEffect(() => {
+    if (!reached) return
+    const later = setTimeout(() => {
+      void Promise.all([keepAllWords(), profiles.fetch(Object.keys(LANGUAGES))]).catch(() => undefined) // next time
+    }, WORDS_AFTER_MS)
+    return () => {
+      clearTimeout(later)
+    }
+  }, [profiles, reached])
 }
 
 /** What the whole app has to say: a new version, a log-in that ended, trouble with the storage. */

@@ -3,9 +3,11 @@ import type {
   AtDevice,
   Device,
   Listeners,
+  Listing,
   OpenRecord,
   Overview,
   Profile,
+  ProfileSummary,
   RecordStatus,
   Workplace,
 } from '@fieldchart/client'
@@ -18,6 +20,7 @@ import {
   useState,
   useSyncExternalStore,
 } from 'react'
+import { useTranslation } from 'react-i18next'
 
 const DeviceContext = createContext<Device | null>(null)
 const AtContext = createContext<AtDevice | null>(null)
@@ -97,16 +100,25 @@ export interface Asked<T> {
   readonly error: unknown
 }
 
-/** Ask once, and again when `again` changes. */
+/** Ask once, and again when `again` changes; `kept` is shown until there is an answer. */
 export function useAsked<T>(
   ask: () => Promise<{ value: T; fresh: boolean }>,
   again: readonly unknown[],
+  kept?: () => Promise<T | null>,
 ): Asked<T> {
   const [asked, setAsked] = useState<Asked<T>>({ value: null, fresh: false, error: null })
   useEffect(() => {
     let wanted = true
+    let answered = false
+    kept?.().then(
+      (value) => {
+        if (wanted && !answered && value !== null) setAsked((before) => ({ ...before, value, fresh: false }))
+      },
+      () => undefined, // then it is asked for
+    )
     ask().then(
       (answer) => {
+        answered = true
         if (wanted) setAsked({ ...answer, error: null })
       },
       (error: unknown) => {
@@ -121,9 +133,33 @@ export function useAsked<T>(
   return asked
 }
 
+/** In the language of the screen; where its words are here, without waiting for the network. */
 export function useProfile(name: string): Asked<Profile> {
-  const workplace = useWorkplace()
-  return useAsked(() => workplace.profile(name), [workplace, name])
+  const { profiles } = useWorkplace()
+  const { language } = useTranslation().i18n
+  return useAsked(
+    () => profiles.read(name, language),
+    [profiles, name, language],
+    () => profiles.kept(name, language),
+  )
+}
+
+/** The kinds of visit in which this person has a role. */
+export function useProfiles(): Asked<Listing<ProfileSummary>> {
+  const { profiles } = useWorkplace()
+  const { language } = useTranslation().i18n
+  return useAsked(() => profiles.list(language), [profiles, language])
+}
+
+/** All of them, whole: what roles are called, who oversees. */
+export function useAllProfiles(): Asked<readonly Profile[]> {
+  const { profiles } = useWorkplace()
+  const { language } = useTranslation().i18n
+  return useAsked(async () => {
+    const { value, fresh } = await profiles.list(language)
+    const all = await Promise.all(value.items.map((one) => profiles.read(one.name, language)))
+    return { value: all.map((one) => one.value), fresh }
+  }, [profiles, language])
 }
 
 /** The present, told every `everyMs`: for waiting times and ages. */

@@ -46,11 +46,21 @@ export async function startWords(): Promise<i18n> {
   return i18next
 }
 
-/** Change the language, and with it the direction of the page. */
+/** Have every catalogue, so that switching needs no network; the service worker keeps them already. */
+export async function keepAllWords(): Promise<void> {
+  if ('serviceWorker' in navigator) return
+  await Promise.all(Object.values(CATALOGUES).map((load) => load()))
+}
+
+/** Change the language, and with it the direction of the page; nothing changes without its words. */
 export async function speak(language: Language): Promise<void> {
   if (language !== 'en' && !i18next.hasResourceBundle(language, 'translation')) {
-    const catalogue = await CATALOGUES[language]()
-    i18next.addResourceBundle(language, 'translation', catalogue.default)
+    try {
+      const catalogue = await CATALOGUES[language]()
+      i18next.addResourceBundle(language, 'translation', catalogue.default)
+    } catch {
+      return // not on this device, and the server is out of reach
+    }
   }
   await i18next.changeLanguage(language)
   localStorage.setItem(KEPT, language)

@@ -13,7 +13,7 @@ import { type FormEvent, type ReactNode, useEffect, useId, useState } from 'reac
 import { useTranslation } from 'react-i18next'
 import { Link, useLocation } from 'wouter'
 
-import { useAsked, useProfile, useWorkplace } from '../app/context'
+import { useProfile, useProfiles, useWorkplace } from '../app/context'
 import { EditorOf } from '../fields/editors'
 import './record/record.css'
 
@@ -23,8 +23,7 @@ const SHORTEST_SEARCH = 3
 
 export default function NewPatient(): ReactNode {
   const { t } = useTranslation()
-  const workplace = useWorkplace()
-  const profiles = useAsked(() => workplace.profiles(), [workplace])
+  const profiles = useProfiles()
   const [chosen, setChosen] = useState<string | null>(null)
   const mine = (profiles.value?.items ?? []).filter((profile) => profile.may_create)
   const name = chosen ?? mine[0]?.name

@@ -95,13 +95,14 @@ export default function Notifications(): ReactNode {
 function Told({ told, onSeen }: { told: Notification; onSeen: () => void }): ReactNode {
   const { t, i18n } = useTranslation()
   const profile = useProfile(told.profile)
+  const title = titleSaid(told, profile.value, t)
   const now = useNow()
   const minutes = minutesSince(told.at, now)
   const who = told.updated_by ?? told.completed_by ?? told.by
   return (
     <li className="change told" data-seen={told.acknowledged_at !== null}>
       <div className="told-text">
-        <strong>{titleSaid(told, t)}</strong>{' '}
+        <strong>{title}</strong>{' '}
         <Link href={`/records/${told.record}`}>{told.number ?? t('bell.openRecord')}</Link>
         <div className="quiet">
           {[
@@ -114,7 +115,7 @@ function Told({ told, onSeen }: { told: Notification; onSeen: () => void }): Rea
         </div>
       </div>
       {told.acknowledged_at === null ? (
-        <Button variant="default" onClick={onSeen} aria-label={t('bell.seenThis', { title: titleSaid(told, t), number: told.number ?? '' })}>
+        <Button variant="default" onClick={onSeen} aria-label={t('bell.seenThis', { title, number: told.number ?? '' })}>
           {t('bell.seen')}
         </Button>
       ) : (
@@ -129,9 +130,10 @@ const OWN = [
   'conflict', 'assigned', 'lock_asked', 'lock_broken', 'refusal_applied', 'refusal_dismissed', 'break_glass',
 ] as const
 
-function titleSaid(told: Notification, t: Parameters<typeof titleOf>[2]): string {
+function titleSaid(told: Notification, profile: Profile | null, t: Parameters<typeof titleOf>[2]): string {
   const own = OWN.find((event) => event === told.event)
-  return own === undefined ? told.title || told.event : t(`event.${own}`)
+  if (own !== undefined) return t(`event.${own}`)
+  return profile?.events[told.event] ?? (told.title || told.event)
 }
 
 const MOST_NAMED = 6

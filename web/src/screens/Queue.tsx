@@ -5,7 +5,7 @@ import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useLocation } from 'wouter'
 
-import { useAsked, useMe, useProfile, useWorkplace } from '../app/context'
+import { useMe, useProfile, useProfiles } from '../app/context'
 import { byTurn, useBoard, useSteady } from './queue/board'
 import { Rows } from './queue/Rows'
 import { useVisitCalls } from './queue/visit_calls'
@@ -14,8 +14,7 @@ const ALL = ''
 
 export function Queue(): ReactNode {
   const { t } = useTranslation()
-  const workplace = useWorkplace()
-  const profiles = useAsked(() => workplace.profiles(), [workplace])
+  const profiles = useProfiles()
   const [chosen, setChosen] = useState<string | null>(null)
   const items = profiles.value?.items ?? []
   const name = chosen ?? items[0]?.name ?? null

@@ -1,6 +1,7 @@
 /** The HTTP calls of contract.md, 2, typed, with what can go wrong told apart. */
 import type { Json } from './fields'
 import type { Profile, ProfileSummary } from './profile'
+import type { TaggedProfile } from './profiles_kept'
 
 export interface PersonRef {
   readonly id: string
@@ -99,6 +100,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
+const NOT_MODIFIED = 304
 const PATIENCE_MS = 15_000
 
 export class Api {
@@ -175,12 +177,22 @@ export class Api {
     return this.call('GET', '/api/me')
   }
 
-  profiles(): Promise<Listing<ProfileSummary>> {
-    return this.call('GET', '/api/profiles')
+  profiles(language: string): Promise<Listing<ProfileSummary>> {
+    return this.call('GET', '/api/profiles', { query: { lang: language } })
   }
 
-  profile(name: string): Promise<Profile> {
-    return this.call('GET', `/api/profiles/${encodeURIComponent(name)}`)
+  /** `kept` itself where the server has nothing else. */
+  async profile(name: string, language: string, kept: TaggedProfile | null): Promise<TaggedProfile> {
+    try {
+      const answer = await this.fetch('GET', `/api/profiles/${encodeURIComponent(name)}`, {
+        query: { lang: language },
+        headers: kept === null ? {} : { 'If-None-Match': kept.tag },
+      })
+      return { tag: answer.headers.get('ETag') ?? '', profile: (await answer.json()) as Profile }
+    } catch (error) {
+      if (kept !== null && error instanceof Problem && error.status === NOT_MODIFIED) return kept
+      throw error
+    }
   }
 
   board(query: CallOptions['query']): Promise<Listing<BoardRow>> {

@@ -80,11 +80,21 @@ export interface ProfileSummary {
   readonly may_create: boolean
 }
 
+export interface MetricForm {
+  readonly title: string
+  readonly unit: string
+}
+
 export interface Profile extends ProfileSummary {
+  /** Of its words; `languages` are all that the server has. */
+  readonly language: string
+  readonly languages: readonly string[]
   readonly roles: Readonly<Record<string, string>>
   readonly powers: readonly string[]
   readonly sections: readonly SectionForm[]
   readonly steps: readonly StepForm[]
+  readonly events: Readonly<Record<string, string>>
+  readonly metrics: Readonly<Record<string, MetricForm>>
 }
 
 /** Whether the caller of the profile may write the field of an open record. */

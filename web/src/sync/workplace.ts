@@ -9,7 +9,8 @@ import { browserSocket, type MakeSocket } from './connection'
 import { StorageTrouble, troubleOf } from './database'
 import type { Json } from './fields'
 import { Listeners } from './listeners'
-import type { Profile, ProfileSummary } from './profile'
+import type { ProfileSummary } from './profile'
+import { LISTED, ProfilesKept } from './profiles_kept'
 import { honestyOf, OpenRecord, type Delivery, type Writer } from './record'
 import { PersonStore, type Aside, type KeptRefusal, type RecordHead } from './store'
 import { ulid } from './ulid'
@@ -70,6 +71,7 @@ const FETCH_PATIENCE_MS = 15_000
 export class Workplace {
   readonly api: Api
   readonly store: PersonStore
+  readonly profiles: ProfilesKept
   readonly changes = new Listeners()
   /** A record was replaced by a fresh one under the same id. */
   readonly replaced = new Listeners<string>()
@@ -94,6 +96,7 @@ export class Workplace {
         this.#needSignIn()
       },
     )
+    this.profiles = new ProfilesKept(store, this.api, (key, ask) => this.answer(key, ask))
     this.#overview = {
       standings: [],
       waiting: 0,
@@ -261,7 +264,7 @@ export class Workplace {
 
   /** Keep a few numbers for patients who will be registered without the server. */
   async #fillPools(): Promise<void> {
-    const known = await this.store.cached<Listing<ProfileSummary>>('profiles')
+    const known = await this.store.cached<Listing<ProfileSummary>>(LISTED)
     for (const profile of known?.items.filter((one) => one.may_create) ?? []) {
       const left = await this.store.numbersLeft(profile.name)
       if (left >= POOL_LOW || this.#withoutPool.has(profile.name)) continue
@@ -375,14 +378,6 @@ export class Workplace {
       if (value === null) throw error
       return { value, fresh: false }
     }
-  }
-
-  profiles(): Promise<{ value: Listing<ProfileSummary>; fresh: boolean }> {
-    return this.answer('profiles', () => this.api.profiles())
-  }
-
-  profile(name: string): Promise<{ value: Profile; fresh: boolean }> {
-    return this.answer(`profile ${name}`, () => this.api.profile(name))
   }
 
   board(query: CallOptions['query']): Promise<{ value: Listing<BoardRow>; fresh: boolean }> {

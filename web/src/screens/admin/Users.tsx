@@ -4,7 +4,7 @@ import { Button, Group, TextInput, Title } from '@mantine/core'
 import { type FormEvent, type ReactNode, useCallback, useEffect, useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { useMe, useWorkplace } from '../../app/context'
+import { useAllProfiles, useMe, useWorkplace } from '../../app/context'
 import { failureSaid } from '../record/disputes/words'
 
 interface UserAccount {
@@ -25,6 +25,7 @@ export default function Users(): ReactNode {
   const { t } = useTranslation()
   const workplace = useWorkplace()
   const [accounts, setAccounts] = useState<Accounts | null>(null)
+  const profiles = useAllProfiles().value ?? []
   const [failure, setFailure] = useState('')
   const [said, setSaid] = useState('')
   const read = useCallback(async () => {
@@ -50,6 +51,7 @@ export default function Users(): ReactNode {
       return false
     }
   }
+  const roles = Object.assign({}, accounts?.roles, ...profiles.map((one) => one.roles)) as Accounts['roles']
   return (
     <section aria-labelledby="users-title">
       <Title order={1} size="h3" id="users-title">
@@ -59,10 +61,10 @@ export default function Users(): ReactNode {
       <p role="status">{said}</p>
       {accounts !== null && (
         <>
-          <NewUser roles={accounts.roles} run={run} />
+          <NewUser roles={roles} run={run} />
           <ul className="changes">
             {accounts.items.map((account) => (
-              <UserLine key={account.id} account={account} roles={accounts.roles} run={run} />
+              <UserLine key={account.id} account={account} roles={roles} run={run} />
             ))}
           </ul>
         </>

@@ -6,7 +6,7 @@ import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
-import { useAsked, useProfile, useWorkplace } from '../../app/context'
+import { useProfile, useProfiles, useWorkplace } from '../../app/context'
 import { useEvents } from '../../app/events'
 import { clockTime, dayAndTime } from '../../app/times'
 import { titleOf } from '../../fields/naming'
@@ -30,8 +30,7 @@ const GATHER_MS = 500
 
 export default function Dashboard(): ReactNode {
   const { t } = useTranslation()
-  const workplace = useWorkplace()
-  const profiles = useAsked(() => workplace.profiles(), [workplace])
+  const profiles = useProfiles()
   const [chosen, setChosen] = useState('')
   const name = chosen || (profiles.value?.items[0]?.name ?? '')
   return (
@@ -119,7 +118,7 @@ function OfProfile({ name }: { name: string }): ReactNode {
       </p>
       <ul className="columns" aria-label={t('queue.steps')}>
         {overview.steps.map((line) => (
-          <StepColumn key={line.step} line={line} />
+          <StepColumn key={line.step} line={line} title={titleOfStep(profile, line.step)} />
         ))}
       </ul>
       <div className="panels">
@@ -129,7 +128,7 @@ function OfProfile({ name }: { name: string }): ReactNode {
           ))}
         </Panel>
         <Panel id="metrics" title={t('dashboard.metrics')} count={null}>
-          <Metrics figures={overview.metrics} />
+          <Metrics figures={overview.metrics} words={profile.metrics} />
         </Panel>
         <Panel id="throughput" title={t('dashboard.throughput')} count={null}>
           <Throughput hours={overview.hours} completed={overview.completed} />
@@ -231,14 +230,14 @@ function titleOfStep(profile: Profile, step: string): string {
   return profile.steps.find((one) => one.id === step)?.title ?? step
 }
 
-function StepColumn({ line }: { line: StepLine }): ReactNode {
+function StepColumn({ line, title }: { line: StepLine; title: string }): ReactNode {
   const { t, i18n } = useTranslation()
   const figure = (value: number | null): string =>
     value === null ? '–' : t('queue.minutes', { count: Number(new Intl.NumberFormat('en', { maximumFractionDigits: 1, useGrouping: false }).format(value)) })
   const number = new Intl.NumberFormat(i18n.language)
   return (
     <li className="column" data-level={line.level || 'none'}>
-      <strong>{line.title}</strong>
+      <strong>{title}</strong>
       <div className="column-figures">
         <span>
           <b>{number.format(line.waiting)}</b> {t('dashboard.waiting')}
@@ -269,16 +268,16 @@ function StepColumn({ line }: { line: StepLine }): ReactNode {
   )
 }
 
-function Metrics({ figures }: { figures: readonly Figure[] }): ReactNode {
+function Metrics(props: { figures: readonly Figure[]; words: Profile['metrics'] }): ReactNode {
   const { t, i18n } = useTranslation()
   const number = new Intl.NumberFormat(i18n.language, { maximumFractionDigits: 1 })
   return (
     <ul className="lines">
-      {figures.map((figure) => (
+      {props.figures.map((figure) => (
         <li key={figure.name} data-status={figure.status} className="metric">
-          <span className="metric-name">{figure.title}</span>
+          <span className="metric-name">{props.words[figure.name]?.title ?? figure.title}</span>
           <b>
-            {figure.value === null ? '–' : number.format(figure.value)} {figure.value !== null && figure.unit}
+            {figure.value === null ? '–' : number.format(figure.value)} {figure.value !== null && (props.words[figure.name]?.unit ?? figure.unit)}
           </b>
           <Standing figure={figure} />
           <span className="quiet">

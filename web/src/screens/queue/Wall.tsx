@@ -4,7 +4,7 @@ import { Button, Text, Title } from '@mantine/core'
 import { type ReactNode, useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { useAsked, useProfile, useWorkplace } from '../../app/context'
+import { useProfile, useProfiles } from '../../app/context'
 import { CannotRead } from '../Queue'
 import { byTurn, useBoard } from './board'
 
@@ -13,8 +13,7 @@ const MOST_SHOWN = 12
 
 export default function Wall(props: { profile: string | null; onLeave: () => void }): ReactNode {
   const { t } = useTranslation()
-  const workplace = useWorkplace()
-  const profiles = useAsked(() => workplace.profiles(), [workplace])
+  const profiles = useProfiles()
   const name = props.profile ?? profiles.value?.items[0]?.name
   return (
     <main className="wall" id="main">

@@ -15,7 +15,10 @@ const FIELD: FieldForm = {
 
 function profileOf(fields: readonly FieldForm[]): Profile {
   const sections = [{ name: 's', title: 'S', kind: 'fields', fields, help: '' }]
-  return { name: 'p', title: 'P', version: 1, may_create: false, roles: {}, powers: [], sections, steps: [] }
+  return {
+    name: 'p', title: 'P', version: 1, may_create: false, language: 'en', languages: ['en'], roles: {}, powers: [],
+    sections, steps: [], events: {}, metrics: {},
+  }
 }
 
 function change(field: string, value: RecordChange['new'], at: string, kind: RecordChange['kind'] = 'set'): RecordChange {
