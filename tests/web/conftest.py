@@ -21,7 +21,7 @@ BUNDLE = ROOT / "server" / "static" / "index.html"
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE_MS = 15_000
 """Deadlines, not waits: a machine that runs other suites beside is slow."""
-SIZES = {"phone": (360, 780), "tablet": (800, 1180), "desk": (1280, 800)}
+SIZES = {"phone": (360, 780), "across": (780, 360), "tablet": (800, 1180), "desk": (1280, 800)}
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -108,9 +108,6 @@ class Window:
             f"{one['id']}: {node['html'][:160]} {' '.join(node['failureSummary'].split())[:200]}"
             for one in found["violations"]
             for node in one["nodes"]
-            # What lies half under a bar that stays is scrolled out from under it: WCAG 2.5.8
-            # measures the target, not where it happens to stand.
-            if not (one["id"] == "target-size" and "obscured" in node["failureSummary"])
         ]
 
 

@@ -121,8 +121,8 @@ def test_the_banner_stays_while_the_form_scrolls(
 ) -> None:
     window = open_window(server, "nurse", size="phone")
     show(window, "/records/{record}/all", demo_record(server))
-    window.page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    window.page.wait_for_timeout(100)
+    window.page.locator(".sections > :last-child").scroll_into_view_if_needed()
+    expect(window.page.locator(".sections > :last-child")).to_be_in_viewport()
 
     expect(window.page.locator(".banner h1")).to_be_in_viewport()
     expect(window.page.locator(".allergies")).to_be_in_viewport()

@@ -20,7 +20,7 @@ export function Frame({ children }: { children: ReactNode }): ReactNode {
   useHints()
   useAllWords()
   return (
-    <>
+    <div className="frame">
       <a className="skip" href="#main">
         {t('frame.skip')}
       </a>
@@ -39,7 +39,7 @@ export function Frame({ children }: { children: ReactNode }): ReactNode {
       <main id="main" tabIndex={-1}>
         {children}
       </main>
-    </>
+    </div>
   )
 }
 

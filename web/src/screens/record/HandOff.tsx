@@ -115,8 +115,8 @@ function Needed(props: {
   ]
   if (all.length === 0) return null
   return (
-    <span>
-      {t('handOff.needed')}{' '}
+    <span className="needed-names">
+      <span>{t('handOff.needed')}</span>{' '}
       {all.map((one) => (
         <button
           type="button"

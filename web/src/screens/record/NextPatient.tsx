@@ -9,6 +9,7 @@ import { useNow } from '../../app/context'
 import { minutesSince } from '../../app/times'
 import { useVisitCalls } from '../queue/visit_calls'
 import { useOnScreen } from './context'
+import { isNobodyAt } from './scrolling'
 
 interface Following {
   readonly number: string
@@ -36,8 +37,7 @@ export function NextPatient(): ReactNode {
   )
   useEffect(() => {
     // Whoever has just handed a patient on goes on with Enter; nobody who types is interrupted.
-    const at = document.activeElement
-    if (following !== null && (at === null || at === document.body)) button.current?.focus()
+    if (following !== null && isNobodyAt()) button.current?.focus()
   }, [following])
   if (following === null) return null
   const call = async (): Promise<void> => {

@@ -12,7 +12,8 @@ import { EmergencyAccess, NOT_ALLOWED } from './Emergency'
 import { HandOff } from './HandOff'
 import { NextPatient } from './NextPatient'
 import { ExtraPage, FieldHistoryDrawer, pageNamed } from './pages'
-import { ALL, pageFor, Rail, sectionsOf } from './Rail'
+import { pageFor, Rail, sectionsOf } from './Rail'
+import { useScrollPlace } from './scrolling'
 import { SectionCard } from './SectionCard'
 
 export default function RecordScreen({ id, page }: { id: string; page: string | null }): ReactNode {
@@ -78,6 +79,8 @@ function Chart(props: { record: OpenRecord; profile: Profile; page: string | nul
   const extra = pageNamed(props.page)
   const page = extra?.name ?? pageFor(profile, me.roles, props.page)
   const step = profile.steps.find((one) => one.id === page)
+  const title = extra === null ? (step?.title ?? t('record.everything')) : t(`page.${extra.name}`)
+  const scroll = useScrollPlace(page)
   useEffect(() => {
     record.presence.show({ page })
   }, [record, page])
@@ -89,14 +92,22 @@ function Chart(props: { record: OpenRecord; profile: Profile; page: string | nul
     <RecordOnScreen record={record} profile={profile}>
       <div className="record">
         <Banner />
-        <RecordBars page={page} disputes={extra?.name !== 'conflicts'} />
-        <NextPatient />
-        <div className="record-body">
+        <div className="record-body" ref={scroll.body} onScroll={scroll.onScroll}>
           <Rail page={page} />
-          <div className="sections">
+          <div
+            className="sections"
+            ref={scroll.sections}
+            onScroll={scroll.onScroll}
+            // A page without a box is scrolled by keyboard too.
+            tabIndex={0}
+            role="group"
+            aria-label={title}
+          >
+            <RecordBars page={page} disputes={extra?.name !== 'conflicts'} />
+            <NextPatient />
             {extra === null ? (
               <>
-                <h2 className="page-title">{page === ALL ? t('record.everything') : step?.title}</h2>
+                <h2 className="page-title">{title}</h2>
                 {sectionsOf(profile, page).map((section) => (
                   <SectionCard key={section.name} section={section} />
                 ))}
