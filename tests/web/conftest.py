@@ -45,15 +45,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Window:
     """One person's browser window."""
 
-    def __init__(self, page: Page, server: LiveServer) -> None:
+    def __init__(self, page: Page, server: LiveServer, url: str | None = None) -> None:
         self.page = page
         self.server = server
+        self.url = url or server.url
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.set_default_timeout(PATIENCE_MS)
 
     def go(self, path: str) -> None:
-        self.page.goto(self.server.url + path)
+        self.page.goto(self.url + path)
 
     def sign_in(self, user: str, password: str = "demo") -> None:
         """From the form that is on screen."""
@@ -151,7 +152,7 @@ def open_window(chromium: Browser) -> Iterator[OpenWindow]:
 
     def open_(
         server: LiveServer, user: str | None = None, *, size: str = "desk", beside: Any = None,
-        language: str = "en-GB", scheme: Any = "light",
+        language: str = "en-GB", scheme: Any = "light", url: str | None = None,
     ) -> Window:  # fmt: skip
         width, height = SIZES[size]
         if beside is None:
@@ -164,7 +165,7 @@ def open_window(chromium: Browser) -> Iterator[OpenWindow]:
             contexts.append(context)
         else:
             context = beside.page.context
-        window = Window(context.new_page(), server)
+        window = Window(context.new_page(), server, url)
         windows.append(window)
         window.go("/")
         if user is not None:

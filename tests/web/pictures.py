@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.live_server import LiveServer
 from tests.web.conftest import CHROMIUM, ROOT, SIZES, Window
+from tests.web.mobile_unit import STEPS, MobileUnit, TabletNetwork
 
 PICTURES = ROOT / "docs" / "screens"
 SETTLED_MS = 1500
@@ -33,9 +34,46 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             for size, language, scheme, user in WINDOWS:
                 _picture(browser, server, folder, size, language, scheme, user)
+            _mobile_unit(browser, server, folder)
             browser.close()
         finally:
             server.kill()
+
+
+TAKEN = {
+    "See both values": ("both-values", "tablet", "[data-testid=conflict]"),
+    "Make the diagnosis": ("dashboard", "workstation", ".columns"),
+    "Look back": ("history", "tablet", ".change >> nth=2"),
+}
+"""After which step of the README → the picture, of which window, what it shows."""
+
+
+def _mobile_unit(browser: Browser, server: LiveServer, folder: Path) -> None:
+    """The pictures of the README's afternoon, while it is played."""
+    network = TabletNetwork(server)
+    try:
+        windows = []
+        for size, url in (("tablet", network.url), ("desk", server.url)):
+            width, height = SIZES[size]
+            page = browser.new_context(
+                viewport={"width": width, "height": min(height, 800)}, locale="en-GB",
+                reduced_motion="reduce",
+            ).new_page()  # fmt: skip
+            windows.append(Window(page, server, url))
+            windows[-1].go("/")
+        unit = MobileUnit(*windows, network)
+        for title, step in STEPS.items():
+            step(unit)
+            if title in TAKEN:
+                name, which, shown = TAKEN[title]
+                if name == "dashboard":
+                    unit.open_dashboard()
+                page = (unit.tablet if which == "tablet" else unit.workstation).page
+                page.locator(shown).first.scroll_into_view_if_needed()
+                page.wait_for_timeout(SETTLED_MS)
+                page.screenshot(path=folder / f"mobile-unit-{name}.png")
+    finally:
+        network.end()
 
 
 def _picture(

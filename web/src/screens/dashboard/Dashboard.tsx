@@ -1,10 +1,9 @@
 /** How work stands, live: queues, pace, metrics, approvals, trouble by field, devices; each figure leads to
  * the records behind it. */
 import { Problem, type Profile, type ProfileSummary } from '@fieldchart/client'
-import { Button, Group, NativeSelect, TextInput, Title } from '@mantine/core'
+import { NativeSelect, Title } from '@mantine/core'
 import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Link } from 'wouter'
 
 import { useProfile, useProfiles, useWorkplace } from '../../app/context'
 import { useEvents } from '../../app/events'
@@ -12,13 +11,14 @@ import { clockTime, dayAndTime } from '../../app/times'
 import { titleOf } from '../../fields/naming'
 import { CLOCK_OFF_MS } from '../record/disputes/disputes'
 import { failureSaid, ruleSaid } from '../record/disputes/words'
+import { Alerts } from './Alerts'
+import { ApprovalLine } from './ApprovalLine'
+import { Behind, titleOfStep, To } from './behind'
 import {
-  type Approval,
   type FieldCount,
   type Figure,
   type Overview,
   overviewOf,
-  type RecordRef,
   type SeenDevice,
   type StepLine,
 } from './overview'
@@ -116,6 +116,7 @@ function OfProfile({ name }: { name: string }): ReactNode {
       <p className="quiet" role="status">
         {t(fresh ? 'dashboard.asOf' : 'dashboard.old', { time: clockTime(overview.at, i18n.language) })}
       </p>
+      <Alerts overview={overview} profile={profile} />
       <ul className="columns" aria-label={t('queue.steps')}>
         {overview.steps.map((line) => (
           <StepColumn key={line.step} line={line} title={titleOfStep(profile, line.step)} />
@@ -222,14 +223,6 @@ function Panel(props: { id: string; title: string; count: number | null; childre
   )
 }
 
-function To({ record, page }: { record: RecordRef; page?: string }): ReactNode {
-  return <Link href={`/records/${record.id}${page === undefined ? '' : `/${page}`}`}>{record.number || record.id}</Link>
-}
-
-function titleOfStep(profile: Profile, step: string): string {
-  return profile.steps.find((one) => one.id === step)?.title ?? step
-}
-
 function StepColumn({ line, title }: { line: StepLine; title: string }): ReactNode {
   const { t, i18n } = useTranslation()
   const figure = (value: number | null): string =>
@@ -313,24 +306,6 @@ function Standing({ figure }: { figure: Figure }): ReactNode {
   )
 }
 
-/** The records behind a figure, folded. */
-function Behind({ records, page }: { records: readonly RecordRef[]; page?: string }): ReactNode {
-  const { t } = useTranslation()
-  if (records.length === 0) return null
-  return (
-    <details className="behind">
-      <summary>{t('dashboard.records', { count: records.length })}</summary>
-      <ul className="record-links">
-        {records.map((record) => (
-          <li key={record.id}>
-            <To record={record} page={page} />
-          </li>
-        ))}
-      </ul>
-    </details>
-  )
-}
-
 function Trouble(props: {
   profile: Profile
   title: string
@@ -357,83 +332,6 @@ function Trouble(props: {
           </li>
         ))}
       </ul>
-    </div>
-  )
-}
-
-function ApprovalLine(props: { approval: Approval; profile: Profile; onDone: () => void }): ReactNode {
-  const { t } = useTranslation()
-  const workplace = useWorkplace()
-  const { approval, profile } = props
-  const [returning, setReturning] = useState(false)
-  const [reason, setReason] = useState('')
-  const [to, setTo] = useState(approval.returns_to.at(-1) ?? '')
-  const [said, setSaid] = useState('')
-  const run = async (link: Approval['approve'], more: Readonly<Record<string, string>>): Promise<void> => {
-    try {
-      await workplace.api.call(link.method, link.href, { body: { ...link.body, ...more } })
-      setSaid('')
-      setReturning(false)
-      props.onDone()
-    } catch (error) {
-      setSaid(failureSaid(error, t))
-    }
-  }
-  const needed = approval.required.map((any) => any.map((field) => titleOf(profile, field, t)).join(' / ')).join(', ')
-  return (
-    <div className="approval" data-testid="approval">
-      <To record={approval} page={approval.step} />
-      <span className="wait" data-level={approval.level || 'none'}>
-        {t('queue.minutes', { count: Math.round(approval.waiting_minutes) })}
-        {approval.level !== '' && <span className="visually-hidden"> {t('queue.longWait')}</span>}
-      </span>
-      <Group gap="xs">
-        <Button onClick={() => void run(approval.approve, {})}>{t('dashboard.approve')}</Button>
-        <Button
-          variant="default"
-          aria-expanded={returning}
-          onClick={() => {
-            setReturning(!returning)
-          }}
-        >
-          {t('handOff.return')}
-        </Button>
-      </Group>
-      {returning && (
-        <form
-          className="inline-form"
-          onSubmit={(event) => {
-            event.preventDefault()
-            void run(approval.send_back, { reason, ...(to === '' ? {} : { to }) })
-          }}
-        >
-          <NativeSelect
-            label={t('handOff.returnTo')}
-            value={to}
-            data={approval.returns_to.map((id) => ({ value: id, label: titleOfStep(profile, id) }))}
-            onChange={(event) => {
-              setTo(event.currentTarget.value)
-            }}
-          />
-          <TextInput
-            label={t('conflict.reason')}
-            required
-            autoFocus
-            value={reason}
-            onChange={(event) => {
-              setReason(event.currentTarget.value)
-            }}
-          />
-          <Button type="submit" disabled={reason.trim() === ''}>
-            {t('dashboard.sendBack')}
-          </Button>
-        </form>
-      )}
-      {said !== '' && (
-        <p role="alert">
-          {said} {needed !== '' && <span className="quiet">{t('handOff.needed')} {needed}</span>}
-        </p>
-      )}
     </div>
   )
 }

@@ -97,6 +97,17 @@ export interface BrokenGlass {
   readonly until: string
 }
 
+/** A threshold that is breached. value, threshold: minutes, the metric's unit, ms for a clock, percent. */
+export interface Alarm {
+  readonly id: string
+  readonly kind: 'wait' | 'approval' | 'metric' | 'clock' | 'storage'
+  readonly subject: string
+  readonly record: string
+  readonly since: string
+  readonly value: number
+  readonly threshold: number
+}
+
 export interface Overview {
   readonly profile: string
   readonly at: string
@@ -112,6 +123,7 @@ export interface Overview {
   readonly approvals: readonly Approval[]
   readonly devices: readonly SeenDevice[]
   readonly emergencies: readonly BrokenGlass[]
+  readonly alerts: readonly Alarm[]
 }
 
 /** As the server has it now, or as this device last read it. */

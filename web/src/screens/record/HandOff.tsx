@@ -54,6 +54,12 @@ export function HandOff({ page }: { page: string }): ReactNode {
         ) : (
           <Needed names={missing} disputed={status.disputed} show={show} />
         )}
+        {facts?.status === 'returned' && facts.reason !== undefined && (
+          <div>
+            <span aria-hidden>↩ </span>
+            {t('handOff.returned')} <q>{facts.reason}</q>
+          </div>
+        )}
       </div>
       {mine && (
         <Group gap="xs">

@@ -8,7 +8,7 @@ import { saidOf, titleOf } from '../../../fields/naming'
 import { useOnScreen } from '../context'
 import type { RecordChange } from './changes'
 
-/** Between writing and arriving: more than that is said, it was written offline. */
+/** Between writing and arriving: more than that stands out, it was written offline. */
 const LATE_MS = 60_000
 
 export function ChangeList(props: {
@@ -36,6 +36,7 @@ function ChangeItem(props: {
   const { change, onShow } = props
   const time = (at: string): string => dayAndTime(at, i18n.language)
   const late = Date.parse(change.at) - Date.parse(change.written_at) > LATE_MS
+  const written = t('history.written', { time: time(change.written_at) })
   const sitting = change.last_version > change.version
   const from = [change.device, change.address].filter((word) => word !== '').join(' · ')
   const who = change.author.name || t('history.server')
@@ -67,7 +68,8 @@ function ChangeItem(props: {
         {sitting
           ? t('history.receivedBetween', { from: time(change.at), to: time(change.last_at) })
           : t('history.received', { time: time(change.at) })}
-        {late && ` · ${t('history.written', { time: time(change.written_at) })}`}
+        {' · '}
+        {late ? <strong>{written}</strong> : written}
         {from !== '' && (
           <>
             {' · '}

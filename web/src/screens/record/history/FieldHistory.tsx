@@ -7,6 +7,7 @@ import { useStatus } from '../../../app/context'
 import { titleOf } from '../../../fields/naming'
 import { useOnScreen } from '../context'
 import { ChangeList } from './ChangeList'
+import { EVERYTHING } from './changes'
 import { useHistory } from './useHistory'
 
 export default function FieldHistory({ field, onClose }: { field: string; onClose: () => void }): ReactNode {
@@ -30,7 +31,7 @@ function Changes({ field }: { field: string }): ReactNode {
   const { t } = useTranslation()
   const { record } = useOnScreen()
   const { version } = useStatus(record)
-  const history = useHistory(record.id, { field, author: '', role: '' }, version)
+  const history = useHistory(record.id, { ...EVERYTHING, field }, version)
   return (
     <>
       {history.state === 'loading' && <p role="status">{t('loading')}</p>}

@@ -1,22 +1,20 @@
 /** Who changed what of this record: one list across roles, and any two versions side by side. */
-import { Button, NativeSelect } from '@mantine/core'
+import { Button, NativeSelect, TextInput } from '@mantine/core'
 import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { useStatus } from '../../../app/context'
 import { useOnScreen } from '../context'
 import { ChangeList } from './ChangeList'
-import type { HistoryFilter, RecordChange } from './changes'
+import { EVERYTHING, type HistoryFilter, type RecordChange } from './changes'
 import { Compare } from './Compare'
 import { useHistory } from './useHistory'
-
-const ANY: HistoryFilter = { field: '', author: '', role: '' }
 
 export default function HistoryPage(): ReactNode {
   const { t } = useTranslation()
   const { record } = useOnScreen()
   const { version } = useStatus(record)
-  const [filter, setFilter] = useState(ANY)
+  const [filter, setFilter] = useState(EVERYTHING)
   const [workflow, setWorkflow] = useState(false)
   const [compared, setCompared] = useState<{ from: number; to: number } | null>(null)
   const history = useHistory(record.id, filter, version)
@@ -119,6 +117,17 @@ function Filters(props: {
           onFilter({ ...filter, role: event.currentTarget.value })
         }}
       />
+      {(['since', 'until'] as const).map((bound) => (
+        <TextInput
+          key={bound}
+          type="datetime-local"
+          label={t(`history.${bound}`)}
+          value={filter[bound]}
+          onChange={(event) => {
+            onFilter({ ...filter, [bound]: event.currentTarget.value })
+          }}
+        />
+      ))}
       <label className="check">
         <input
           type="checkbox"

@@ -27,6 +27,20 @@ export interface HistoryFilter {
   readonly field: string
   readonly author: string
   readonly role: string
+  /** When the server received it, both included, as a box for date and time holds them; '' for no bound. */
+  readonly since: string
+  readonly until: string
+}
+
+export const EVERYTHING: HistoryFilter = { field: '', author: '', role: '', since: '', until: '' }
+
+/** A box knows whole minutes: its last one is meant whole. */
+const MINUTE_MS = 60_000
+
+/** The instant in UTC of local date and time; '' where there is none. */
+export function instantOf(local: string, end: boolean): string {
+  const at = Date.parse(local)
+  return Number.isNaN(at) ? '' : new Date(at + (end ? MINUTE_MS - 1 : 0)).toISOString()
 }
 
 const PAGE = 100
@@ -38,7 +52,8 @@ export function historyPage(
   filter: HistoryFilter,
   cursor: string,
 ): Promise<{ value: Listing<RecordChange>; fresh: boolean }> {
-  const query = { ...filter, limit: PAGE, cursor }
+  const bounds = { since: instantOf(filter.since, false), until: instantOf(filter.until, true) }
+  const query = { ...filter, ...bounds, limit: PAGE, cursor }
   return workplace.answer(`history ${record} ${JSON.stringify(query)}`, () =>
     workplace.api.call('GET', `/api/records/${encodeURIComponent(record)}/history`, { query }),
   )

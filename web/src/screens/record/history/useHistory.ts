@@ -25,10 +25,10 @@ const NOTHING: Pages = { changes: [], next: null, fresh: true, state: 'loading' 
 export function useHistory(record: string, filter: HistoryFilter, version: number | null): HistoryRead {
   const workplace = useWorkplace()
   const [pages, setPages] = useState(NOTHING)
-  const { field, author, role } = filter
+  const { field, author, role, since, until } = filter
   useEffect(() => {
     let wanted = true
-    historyPage(workplace, record, { field, author, role }, '').then(
+    historyPage(workplace, record, { field, author, role, since, until }, '').then(
       (answer: { value: Listing<RecordChange>; fresh: boolean }) => {
         if (!wanted) return
         setPages({ changes: answer.value.items, next: answer.value.next, fresh: answer.fresh, state: 'here' })
@@ -40,11 +40,11 @@ export function useHistory(record: string, filter: HistoryFilter, version: numbe
     return () => {
       wanted = false
     }
-  }, [workplace, record, field, author, role, version])
+  }, [workplace, record, field, author, role, since, until, version])
   const { next } = pages
   const more = useCallback(() => {
     if (next === null) return
-    historyPage(workplace, record, { field, author, role }, next).then(
+    historyPage(workplace, record, { field, author, role, since, until }, next).then(
       (answer) => {
         setPages((before) => {
           if (before.next !== next) return before // pressed twice, or read anew meanwhile
@@ -56,6 +56,6 @@ export function useHistory(record: string, filter: HistoryFilter, version: numbe
         setPages((before) => ({ ...before, fresh: false }))
       },
     )
-  }, [workplace, record, field, author, role, next])
+  }, [workplace, record, field, author, role, since, until, next])
   return { changes: pages.changes, fresh: pages.fresh, state: pages.state, more: next === null ? null : more }
 }

@@ -7,7 +7,7 @@ import { useStatus, useWorkplace } from '../../../app/context'
 import { dayAndTime } from '../../../app/times'
 import { saidOf, valueSaid } from '../../../fields/naming'
 import { useField, useOnScreen } from '../context'
-import { historyPage, type RecordChange } from '../history/changes'
+import { EVERYTHING, historyPage, type RecordChange } from '../history/changes'
 import Plot from './Plot'
 import { type Band, type Series, seriesOf, type VisitHistory } from './series'
 
@@ -163,7 +163,7 @@ async function readVisits(
       const answer: Awaited<ReturnType<typeof historyPage>> = await historyPage(
         workplace,
         record,
-        { field: '', author: '', role: '' },
+        EVERYTHING,
         cursor,
       )
       fresh &&= answer.fresh
