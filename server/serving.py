@@ -10,6 +10,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -26,9 +27,10 @@ from server.profiles import load_policies
 from server.settings import Settings
 from server.sockets.framing import FramingProtocol
 from server.sockets.patience import PatientProtocol
+from server.sockets.read_window import ReadWindow
 from storage import SqliteStore, StoreSettings
 
-__all__ = ["open_store", "serve_forever"]
+__all__ = ["open_store", "serve_forever", "spare_the_collector"]
 
 BACKLOG = 2048
 
@@ -108,6 +110,13 @@ async def _demonstrate(store: SqliteStore, rooms: Rooms, policies: Mapping[str, 
         sys.stderr.write(f"{excuse}\n")
 
 
+def spare_the_collector() -> None:
+    """What lives as long as the process is not looked at again by the garbage collector."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS, 10, 10)
+
+
 class _Server(uvicorn.Server):
     """uvicorn, which says when it is ready and returns after a signal instead of dying of it."""
 
@@ -121,10 +130,7 @@ class _Server(uvicorn.Server):
         """Start, then prepare what needs live rooms, then say so."""
         await super().startup(sockets=sockets)
         if self.started:
-            # What lives as long as the process is not looked at again by the garbage collector.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(GC_ALLOCATIONS, 10, 10)
+            spare_the_collector()
             if self.when_started is not None:
                 await self.when_started()
             sys.stdout.write(f"listening on {self._url}\n")
@@ -154,11 +160,13 @@ class _Server(uvicorn.Server):
 
 
 def _uvicorn_settings(settings: Settings, application: ASGIApp) -> uvicorn.Config:
+    window = ReadWindow(settings.commit_window_ms / 1000)
+    framing: Any = partial(FramingProtocol, window=window)
     return uvicorn.Config(
         application,
         loop="uvloop",
         http=PatientProtocol,
-        ws=FramingProtocol,
+        ws=framing,
         ws_max_size=settings.ws_max_size_bytes,
         ws_per_message_deflate=False,  # 1.5 times the CPU, and CRDT bytes hardly shrink
         lifespan="on",

@@ -263,7 +263,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float,
         _meta(
             "ms",
-            "How long a commit waits for company: an fsync costs as much for one as for ten.",
+            "How long what arrives waits for company: ten edits together cost less than ten alone.",
             ge=0,
             le=100,
         ),

@@ -60,6 +60,7 @@ class Writer:
         self._queue: queue.SimpleQueue[list[_Waiting] | None] = queue.SimpleQueue()
         self._turn: list[_Waiting] = []
         self._waiting = 0
+        self._is_soon = False
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="fieldchart-writer", daemon=True)
         self._thread.start()
@@ -69,7 +70,7 @@ class Writer:
 
         Raises RecordNotFound, RecordExists, VersionConflict, StoreCorrupt, StoreUnavailable.
         """
-        await self._done(prepare(commit, creates=creates))
+        await self._done(prepare(commit, creates=creates), soon=True)
 
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
         """Store audit entries that belong to no commit. Raises StoreUnavailable, StoreCorrupt."""
@@ -104,14 +105,17 @@ class Writer:
             self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    def _done(self, operation: Operation) -> "asyncio.Future[None]":
+    def _done(self, operation: Operation, *, soon: bool = False) -> "asyncio.Future[None]":
         if self._closed:
             raise StoreUnavailable("it is closed")
         if self._waiting >= self._settings.max_queued:
             raise StoreUnavailable("too many operations are waiting")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        if not self._turn:
+        if soon and not self._is_soon:
+            self._is_soon = True
+            loop.call_soon(self._hand_over)
+        elif not self._turn:
             loop.call_later(self._settings.window_ms / 1000, self._hand_over)
         self._turn.append(_Waiting(operation, loop, future))
         self._waiting += 1
@@ -121,6 +125,7 @@ class Writer:
 
     def _hand_over(self) -> None:
         """Give the thread what was submitted since the last time."""
+        self._is_soon = False
         if self._turn:
             turn, self._turn = self._turn, []
             self._queue.put(turn)

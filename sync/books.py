@@ -170,6 +170,14 @@ class Books:
     def add_copy(self, copy: Copy) -> None:
         self.copies.setdefault(copy.client, {})[copy.clock] = copy
 
+    def _keep(self, register: Register) -> None:
+        """Take over a stored register; what many say in the same words is in memory once."""
+        place = self.places.at(register.root, register.key)
+        assert place.key is not None, "only keyed places have registers"
+        register.root, register.key = place.root, place.key
+        register.share()
+        self.registers[place] = register
+
     # -- replay ----------------------------------------------------------------------------------
 
     def replay(self, placed: list[Placed], annotations: Annotations, row: "RowAuthor") -> None:
@@ -185,7 +193,7 @@ class Books:
                     live = struct.kind == Kind.ANY
                     self.register(place).succeed(row.write(struct), struct.origin, live=live)
         for register in annotations.registers:
-            self.registers[self.places.at(register.root, register.key)] = register
+            self._keep(register)
         for copy in annotations.copies:
             self.add_copy(copy)
 
@@ -242,7 +250,7 @@ class Books:
         for copy in pages.copies:
             books.add_copy(copy)
         for register in pages.registers:
-            books.registers[books.places.at(register.root, register.key)] = register
+            books._keep(register)
         books.sittings = pages.sittings
         return books
 

@@ -5,7 +5,6 @@ of a few recent readings the one that lags least is the best. A difference that 
 explains means that the clock was set, and only what comes from then on counts. SPEC JOUR-8.
 """
 
-from collections import deque
 from datetime import datetime, timedelta
 
 __all__ = ["DeviceClock"]
@@ -23,12 +22,12 @@ class DeviceClock:
     __slots__ = ("_ahead",)
 
     def __init__(self, known: timedelta | None = None) -> None:
-        self._ahead: deque[timedelta] = deque((known,) if known is not None else (), RECENT)
+        self._ahead: tuple[timedelta, ...] = () if known is None else (known,)
 
     def read(self, device_at: datetime, received_at: datetime) -> timedelta:
         """Note what the device said; returns how far it is ahead (negative: it is behind)."""
         ahead = device_at - received_at
         if self._ahead and abs(ahead - max(self._ahead)) > CLOCK_WAS_SET:
-            self._ahead.clear()
-        self._ahead.append(ahead)
+            self._ahead = ()
+        self._ahead = (*self._ahead, ahead)[-RECENT:]
         return max(self._ahead)

@@ -8,6 +8,7 @@ SPEC PLACE-1, PLACE-2, PLACE-7.
 
 from bisect import bisect_right
 from collections.abc import Container, Iterator
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -73,7 +74,7 @@ class Places:
         if root == RECORD_ROOT:
             if key is None:
                 return VOID
-            place = Place("server", root, key, None)
+            place = _fact(key)
             self._new.append(place)
         elif root == PROGRESS_ROOT:
             if key is None or self._profile.step(key) is None:
@@ -95,6 +96,12 @@ class Places:
             if place not in used:
                 del self._known[place.root, place.key]
         self._new.clear()
+
+
+@lru_cache(maxsize=64)
+def _fact(key: str) -> Place:
+    """A key of the `record` map: the same few in every record, so each is in memory once."""
+    return Place("server", RECORD_ROOT, key, None)
 
 
 class RangeSet:

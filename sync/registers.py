@@ -9,6 +9,7 @@ SPEC REG-1 to REG-8.
 from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
+from sys import intern
 
 import msgspec
 
@@ -63,6 +64,15 @@ class Write(msgspec.Struct, frozen=True, array_like=True, gc=False):
     cleared: bool = False
     removed: Id | None = None
 
+    def shared(self) -> "Write":
+        """The same, with the names of people, roles and devices as everybody else has them."""
+        at = self.written_at if self.at == self.written_at else self.at
+        return Write(
+            self.id, intern(self.author), intern(self.role), intern(self.login_id),
+            intern(self.device), self.written_at, at, self.version, self.value, self.cleared,
+            self.removed,
+        )  # fmt: skip
+
     def equals(self, other: "Write") -> bool:
         """Whether both leave the field with the same value, so that there is nothing to decide."""
         return self.cleared == other.cleared and self.value == other.value
@@ -106,6 +116,21 @@ class Register(msgspec.Struct, array_like=True):
     stands_for: dict[Id, Id | None] = {}
     conflict_id: str | None = None
     base: object = None
+
+    def share(self) -> None:
+        """Keep equal parts once: a decoded register has one of each for each mention."""
+        standing = self.standing
+        if standing is not None:
+            self.standing = standing = standing.shared()
+        for at, tail in enumerate(self.trail):
+            own = tail.id
+            if standing is not None and own == standing.id:
+                own = standing.id
+            shows = own if tail.shows == own else tail.shows
+            self.trail[at] = msgspec.structs.replace(tail, id=own, shows=shows)
+        self.contenders = [write.shared() for write in self.contenders]
+        if self.trail and self.tail == self.trail[-1].id:
+            self.tail = self.trail[-1].id
 
     def basis(self, origin: Id | None) -> Id | None:
         """The write that the author of a struct with this origin had before them (SPEC REG-2)."""

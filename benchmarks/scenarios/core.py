@@ -13,6 +13,7 @@ from benchmarks.records import PROFILE, ROLES
 from benchmarks.results import Result, Scale
 from permissions.model import Principal
 from server.profiles import load_policies
+from server.serving import spare_the_collector
 from sync.bounds import Bounds
 from sync.effects import Change, UpdateRow
 from sync.frame import Frame, Knowledge
@@ -34,6 +35,7 @@ BOUNDS = Bounds()
 def measure(scale: Scale, folder: Path) -> Sequence[Result]:
     """Live updates (keyed, text) and a backlog of 10,000 structs."""
     pin(cores()[0])
+    spare_the_collector()  # as `serve` does
     results = []
     for kind, field in (("keyed", KEYED_FIELDS[0]), ("text", None)):
         judged, applied, told = _live(kind, field, scale.of(4000, least=WARM + 50))

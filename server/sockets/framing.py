@@ -9,12 +9,14 @@ server, another protocol) everything goes through `send` and `receive`.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from starlette.types import Scope
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.speedups import apply_mask
+
+from server.sockets.read_window import ReadWindow
 
 __all__ = [
     "FrameSocket",
@@ -128,25 +130,91 @@ class Mailbox:
         return self._items.pop(0)
 
 
+class Latch:
+    """What uvicorn's protocol uses of an asyncio.Event, without a queue for who waits: one does."""
+
+    __slots__ = ("_is_set", "_waiting")
+
+    def __init__(self) -> None:
+        self._is_set = True
+        self._waiting: asyncio.Future[None] | None = None
+
+    def is_set(self) -> bool:
+        """Whether nobody has to wait."""
+        return self._is_set
+
+    def clear(self) -> None:
+        """Let who comes wait."""
+        self._is_set = False
+
+    def set(self) -> None:
+        """Let who waits go on."""
+        self._is_set = True
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
+
+    async def wait(self) -> None:
+        """Wait until it is set."""
+        while not self._is_set:
+            if self._waiting is None or self._waiting.done():
+                self._waiting = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._waiting)
+
+
 class FramingProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol as a FrameSocket. Compression must be off."""
+    """uvicorn's WebSocket protocol as a FrameSocket. Compression must be off.
+
+    window: shared by the sockets of one loop.
+    """
 
     _sink: Sink | None = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, window: ReadWindow | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.queue: Any = Mailbox()
+        self.writable: Any = Latch()
+        self._window = window or ReadWindow(0.0)
+        self._unread = b""
         self._largest: int = self.config.ws_max_size
         self._partial = bytearray()
         self._wanted = 0
 
     def data_received(self, data: bytes) -> None:
+        """Read it with what other sockets bring in these milliseconds."""
+        if not self.handshake_initiated:
+            super().data_received(data)
+        elif self._unread:
+            self._unread += data
+            self._window.arrived(self, len(data))
+        else:
+            self._unread = data
+            self._window.arrived(self, len(data))
+
+    def read_waiting(self) -> None:
+        """Read what has arrived; a mistake of ours ends this socket alone."""
+        data, self._unread = self._unread, b""
+        if not data or self.disconnected:
+            return
+        try:
+            self._read(data)
+        except Exception as error:
+            what = {"message": "A socket was not read.", "exception": error, "protocol": self}
+            self.loop.call_exception_handler(what)
+            self.transport.abort()
+
+    def eof_received(self) -> None:
+        """What came before the end is read before it."""
+        self.read_waiting()
+        super().eof_received()
+
+    def _read(self, data: bytes) -> None:
         """Take plain binary frames out of the stream for the sink; uvicorn gets all others, whole.
 
         The first data is the request alone. From then on uvicorn's parser always stands between
         two frames, so each frame may go either way.
         """
-        if self._wanted < 0 or not self.handshake_initiated:
+        if self._wanted < 0:
             super().data_received(data)
             return
         if self._partial:
@@ -198,7 +266,8 @@ class FramingProtocol(WebSocketsSansIOProtocol):
             extensions.clear()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of the parser: a generator that holds its own protocol."""
+        """Read the last words; let go of the parser: a generator that holds its own protocol."""
+        self.read_waiting()
         super().connection_lost(exc)
         self.conn.parser.close()
 
@@ -217,7 +286,9 @@ class FramingProtocol(WebSocketsSansIOProtocol):
         `receive` still gives text messages and the disconnection.
         """
         self._sink = sink
-        self.request.headers.clear()  # answered; 4 kB that an idle connection would keep
+        # Answered: 6 kB that an idle connection would keep.
+        self.request.headers.clear()
+        cast(Any, self.scope["headers"]).clear()
         del self.request, self.response
         kept = []
         while not self.queue.empty():
@@ -242,6 +313,7 @@ class FramingProtocol(WebSocketsSansIOProtocol):
 
     def shutdown(self) -> None:
         """Say 1012 and wait for the answer; closing while frames arrive would reset it away."""
+        self.read_waiting()
         if not self.handshake_complete or self.close_sent:
             super().shutdown()
             return

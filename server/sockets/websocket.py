@@ -9,7 +9,7 @@ accepting.
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -225,19 +225,21 @@ async def opening(
         entry = entry_for(principal, "open", outcome, house.clock(), record_id, detail=detail)
         await house.store.append_audit([entry])
 
-    async with AsyncExitStack() as held:
-        try:
-            record_id = await house.store.records.resolve(address)
-            room = await held.enter_async_context(rooms.opened(record_id))
+    is_open = False
+    try:
+        record_id = await house.store.records.resolve(address)
+        async with rooms.opened(record_id) as room:
             rooms.check_join(room, principal)
-        except Exception as error:
+            is_open = True
+            by_emergency = principal.user_id in room.room.state.emergency
+            await audit("success", "emergency" if by_emergency else "")
+            yield room
+    except Exception as error:
+        if not is_open:
             record_id = getattr(error, "record_id", "") or record_id
             outcome: AuditOutcome = "denied" if isinstance(error, NotAllowed) else "failure"
             await audit(outcome, kind_of(error).slug)
-            raise
-        by_emergency = principal.user_id in room.room.state.emergency
-        await audit("success", "emergency" if by_emergency else "")
-        yield room
+        raise
 
 
 class FrameReader:

@@ -268,3 +268,16 @@ async def test_two_processes_append_to_one_file(tmp_path):
     assert [output[-1] for output in outputs] == ["61", "61"]
     assert versions == [61, 61]
     assert broken is None
+
+
+async def test_a_commit_takes_along_what_waits_for_company(tmp_path):
+    """People wait for commits; the audit of a read can wait for the next one."""
+    store = await SqliteStore.open(tmp_path / "store.db", StoreSettings(window_ms=60_000))
+    log = await created(store)
+    number = asyncio.ensure_future(store.records.next_number("EX"))
+    await asyncio.sleep(0)
+
+    await store.records.append(log.commit())
+
+    assert await number == "EX-000001"
+    await store.close()

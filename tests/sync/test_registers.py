@@ -2,6 +2,7 @@
 
 from itertools import permutations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +48,21 @@ def test_write_on_the_standing_write_succeeds_it() -> None:
 @pytest.mark.rule("REG-3")
 def test_anything_succeeds_an_empty_register() -> None:
     assert Register("vitals", "pulse").follows((9, 9), "anybody")
+
+
+def test_a_stored_register_that_shares_its_parts_is_equal_and_has_one_of_each() -> None:
+    register = standing(write(5, 0, 70, 1), write(5, 1, 71, 2))
+    register.contend(None, write(7, 0, 99, 3))
+    stored = msgspec.msgpack.encode(register)
+    plain, shared = (msgspec.msgpack.decode(stored, type=Register) for _ in range(2))
+
+    shared.share()
+
+    assert shared == plain == register
+    assert shared.standing is not None
+    assert shared.standing.id is shared.trail[-1].id is shared.trail[-1].shows is shared.tail
+    assert shared.standing.device is shared.contenders[0].device
+    assert shared.standing.at is shared.standing.written_at
 
 
 @pytest.mark.rule("REG-2")
