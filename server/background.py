@@ -38,6 +38,7 @@ class Job:
     run: one round; it is cancelled after `at_most_seconds`, so it must be fit to be cut anywhere.
     every_seconds: from the end of a round to the beginning of the next. at_once: the first one
     begins with the server. wake: while it is set there is no pause; a round begins by clearing it.
+    gap_seconds: rests so long even then, so that many who wake it share a round.
     is_vital: without it the server does not do what it promises.
     """
 
@@ -47,6 +48,7 @@ class Job:
     at_most_seconds: float
     at_once: bool = False
     wake: asyncio.Event | None = None
+    gap_seconds: float = 0.0
     is_vital: bool = True
 
 
@@ -141,8 +143,10 @@ class Background:
                 # What wakes the job does not cut this short: it would fail as often as it is woken.
                 pause = max(pause, min(pause * 2**doublings, MOST_PAUSE_SECONDS))
                 await self._rest(self._stopping, pause)
-            else:
-                await self._rest(state.alarm, pause)
+                continue
+            if state.job.gap_seconds:
+                await self._rest(self._stopping, state.job.gap_seconds)
+            await self._rest(state.alarm, pause)
 
     async def _round(self, state: _State) -> None:
         job, begun = state.job, time.perf_counter()

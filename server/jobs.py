@@ -47,7 +47,7 @@ def server_jobs(
         # Ours are told at once; this is how late we hear what another process announced.
         Job(
             name="events", run=events.deliver_new, wake=events.news,
-            every_seconds=1.0, at_most_seconds=10.0,
+            every_seconds=1.0, gap_seconds=0.05, at_most_seconds=10.0,
         ),
         # This is how late the end of an access may come.
         Job(

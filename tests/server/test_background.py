@@ -194,6 +194,19 @@ async def test_what_wakes_a_job_ends_its_pause_but_not_that_after_failures() -> 
         assert run.rounds == 4
 
 
+async def test_many_who_wake_a_job_within_its_gap_share_a_round() -> None:
+    stepped, wake, run = Stepped(), asyncio.Event(), Faults()
+    async with stepped.background(chore(run, wake=wake, gap_seconds=0.05)).running():
+        await settled()
+        for _ in range(3):
+            wake.set()
+            await settled()
+            assert run.rounds == 1
+        await stepped.step()  # the gap is over
+
+        assert run.rounds == 2
+
+
 async def test_the_server_is_not_ready_while_a_vital_job_is_late(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
