@@ -23,9 +23,8 @@ from server.logs import Log, place_of
 from server.metrics import Metrics
 from server.ports import Rooms
 from server.settings import Settings
-from storage.emergencies import Emergency
 from storage.errors import RecordNotFound
-from storage.ports import Store
+from storage.ports import Emergency, Store
 from sync.fields import RECORD_ROOT
 from sync.instants import instant
 

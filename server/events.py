@@ -183,8 +183,9 @@ class Hub:
 
     async def forget_old(self) -> None:
         """Trim what is older than it is kept."""
-        before = self._clock() - timedelta(days=self.settings.event_retention_days)
-        while await self.store.announcements.trim(before, TRIM_PAGE) == TRIM_PAGE:
+        now = self._clock()
+        before = now - timedelta(days=self.settings.event_retention_days)
+        while await self.store.announcements.trim(before, TRIM_PAGE, now) == TRIM_PAGE:
             pass
 
     # -- what is told ------------------------------------------------------------------------------

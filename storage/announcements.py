@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.attesting import attest_until
 from storage.columns import instant, micros
 from storage.errors import AnnouncementNotFound
 from storage.ports import Hearer, StoredAnnouncement
@@ -232,7 +233,7 @@ def acknowledge(connection: Connection, hearer: Hearer, id: str, at: datetime) -
     connection.execute(acked.on_conflict_do_nothing())
 
 
-def trim(connection: Connection, before: datetime, limit: int) -> int:
+def trim(connection: Connection, before: datetime, limit: int, now: datetime) -> int:
     """Forget the oldest that are older than `before`, at most `limit`; how many.
 
     The newest of all stays, so that its sequence is never given out a second time.
@@ -248,4 +249,5 @@ def trim(connection: Connection, before: datetime, limit: int) -> int:
     if old:
         for table in (event_acks, event_audience, events):
             connection.execute(delete(table).where(table.c.sequence <= old[-1]))
+        attest_until(connection, "events", old[-1], micros(now))
     return len(old)

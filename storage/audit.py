@@ -20,6 +20,7 @@ from storage.update_log import Break
 from sync.effects import EMPTY_HASH, AuditEntry
 
 __all__ = [
+    "ATTEST",
     "COLUMNS",
     "FIRST",
     "Chain",
@@ -30,11 +31,15 @@ __all__ = [
     "matches",
     "missing_end",
     "read_audit",
+    "read_hashes",
     "read_head",
 ]
 
 COLUMNS = tuple(column.name for column in audit.c)
 """The columns of `audit` in the order of `link`; the hash is last."""
+
+ATTEST = "attest"
+"""The action of the entries that `storage/attesting.py` writes."""
 
 _encode = msgspec.json.Encoder().encode
 _sha256 = hashlib.sha256
@@ -123,6 +128,7 @@ def matches(wanted: AuditFilter, seq: int, entry: AuditEntry) -> bool:
         and wanted.user_id in (None, entry.user_id)
         and wanted.action in (None, entry.action)
         and wanted.outcome in (None, entry.outcome)
+        and (wanted.attests or wanted.action is not None or entry.action != ATTEST)
         and (wanted.since is None or entry.at >= wanted.since)
         and (wanted.until is None or entry.at < wanted.until)
     )
@@ -141,6 +147,8 @@ async def read_audit(
     ):
         if value is not None:
             query = query.where(column == value)
+    if not wanted.attests and wanted.action is None:
+        query = query.where(audit.c.action != ATTEST)
     if wanted.record_id:  # said again so that SQLite may use the partial index
         query = query.where(audit.c.record_id != "")
     if wanted.since is not None:
@@ -170,3 +178,9 @@ async def read_head(connection: AsyncConnection) -> Chain:
     """The newest entry's seq and hash; FIRST before there is one."""
     found = (await connection.execute(_HEAD)).first()
     return FIRST if found is None else (found[0], found[1])
+
+
+async def read_hashes(connection: AsyncConnection, seqs: Sequence[int]) -> dict[int, bytes]:
+    """The hashes of these entries, by seq."""
+    found = await connection.execute(select(audit.c.seq, audit.c.hash).where(audit.c.seq.in_(seqs)))
+    return {seq: digest for seq, digest in found}

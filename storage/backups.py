@@ -7,11 +7,13 @@ edits instead of merging with a history that no longer exists (close code 4409).
 import os
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
+from storage.attesting import attest_changed, digests, read_key
 from storage.engine import StoreSettings, connect, hold, open_engine, wrapped
 from storage.errors import StorageError, StoreCorrupt, StoreIncompatible, StoreUnavailable
 from storage.migrations import REVISIONS, migrate
@@ -151,7 +153,10 @@ def _bring_up_to_date(partial: Path) -> None:
 
 
 def _raise_epochs(copy: sqlite3.Connection, path: Path) -> Restored:
+    key = read_key(copy)
+    before = digests(copy, key)
     carried = _carry(copy, path)
+    attest_changed(copy, key, before, time.time_ns() // 1000)
     changed = copy.execute("UPDATE records SET epoch = epoch + 1").rowcount
     return Restored(records=changed, carried=carried)
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Update, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from permissions.model import RoleChange
+from storage.attesting import attest
 from storage.columns import folded, instant, micros, strings, strings_text
 from storage.errors import LoginNotFound, UserExists, UserNotFound
 from storage.ports import Ending, Login, User
@@ -51,6 +52,7 @@ def add_user(connection: Connection, user: User) -> None:
         connection.execute(statement)
     except IntegrityError as error:
         raise UserExists from error
+    attest(connection, "users", [user.id], micros(user.created_at))
     _note_roles(connection, user, user.created_at)
 
 
@@ -69,13 +71,16 @@ def update_user(connection: Connection, user: User, at: datetime) -> None:
     )
     if connection.execute(statement).rowcount == 0:
         raise UserNotFound
+    attest(connection, "users", [user.id], micros(at))
     if before != strings_text(sorted(user.roles)):
         _note_roles(connection, user, at)
 
 
 def _note_roles(connection: Connection, user: User, at: datetime) -> None:
     roles = strings_text(sorted(user.roles))
-    connection.execute(insert(role_changes).values(user_id=user.id, at=micros(at), roles=roles))
+    statement = insert(role_changes).values(user_id=user.id, at=micros(at), roles=roles)
+    done = connection.execute(statement)
+    attest(connection, "role_changes", done.inserted_primary_key or (), micros(at))
 
 
 def add_login(connection: Connection, login: Login) -> None:
@@ -101,20 +106,19 @@ def add_login(connection: Connection, login: Login) -> None:
         if code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
             raise UserNotFound from error
         raise
+    attest(connection, "logins", [login.id], micros(login.created_at))
 
 
 def touch_login(connection: Connection, login_id: str, at: datetime) -> None:
     """Set when the log-in was last used. Raises LoginNotFound."""
     statement = update(logins).where(logins.c.id == login_id).values(last_used_at=micros(at))
-    if connection.execute(statement).rowcount == 0:
-        raise LoginNotFound
+    _update_login(connection, login_id, statement, at)
 
 
-def note_skew(connection: Connection, login_id: str, skew_ms: int) -> None:
+def note_skew(connection: Connection, login_id: str, skew_ms: int, at: datetime) -> None:
     """Set how far the log-in's clock runs ahead. Raises LoginNotFound."""
     statement = update(logins).where(logins.c.id == login_id).values(skew_ms=skew_ms)
-    if connection.execute(statement).rowcount == 0:
-        raise LoginNotFound
+    _update_login(connection, login_id, statement, at)
 
 
 def end_login(connection: Connection, login_id: str, at: datetime, how: Ending) -> None:
@@ -122,8 +126,13 @@ def end_login(connection: Connection, login_id: str, at: datetime, how: Ending) 
     ending = how if how == "revoked" else func.coalesce(logins.c.ending, how)
     first = func.coalesce(logins.c.ended_at, micros(at))
     statement = update(logins).where(logins.c.id == login_id).values(ended_at=first, ending=ending)
+    _update_login(connection, login_id, statement, at)
+
+
+def _update_login(connection: Connection, login_id: str, statement: Update, at: datetime) -> None:
     if connection.execute(statement).rowcount == 0:
         raise LoginNotFound
+    attest(connection, "logins", [login_id], micros(at))
 
 
 def _user(row: RowMapping | dict[str, Any]) -> User:

@@ -7,52 +7,19 @@ after a restart and for records that nobody has open.
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Executable, RowMapping, Select, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.attesting import attest
 from storage.columns import instant, micros
+from storage.memory_trail import MemoryTrail
+from storage.ports import Emergency
 from storage.tables import emergency_access
 
-__all__ = ["Emergencies", "Emergency", "MemoryEmergencies", "SqliteEmergencies"]
-
-
-class Emergency(msgspec.Struct, frozen=True, kw_only=True):
-    """One emergency access. ended_by: a person's id, or the server's when its time was up."""
-
-    id: str
-    record_id: str
-    user_id: str
-    login_id: str
-    reason: str
-    started_at: datetime
-    until: datetime
-    ended_at: datetime | None = None
-    ended_by: str = ""
-
-
-class Emergencies(Protocol):
-    """Every emergency access there ever was, but for pruned records."""
-
-    async def start(self, emergency: Emergency) -> None:
-        """Store one that begins now. Raises StorageError."""
-
-    async def end(self, emergency_id: str, at: datetime, by: str) -> None:
-        """Idempotent; the first end stands."""
-
-    async def of_record(self, record_id: str) -> Sequence[Emergency]:
-        """Newest first."""
-
-    async def due(self, now: datetime, limit: int) -> Sequence[Emergency]:
-        """Those without an end whose time is up, the longest overdue first.
-
-        Also those that have not begun: the clock was set back by more than SET_BACK meanwhile.
-        """
-
-    async def count_since(self, user_id: str, since: datetime) -> int:
-        """How many this person started at `since` or later."""
+__all__ = ["MemoryEmergencies", "SqliteEmergencies"]
 
 
 SET_BACK = timedelta(minutes=5)
@@ -92,7 +59,8 @@ class SqliteEmergencies:
 
     async def start(self, emergency: Emergency) -> None:
         statement = insert(emergency_access).values(_values(emergency))
-        await self._write(lambda on: _run(on, statement))
+        at = micros(emergency.started_at)
+        await self._write(lambda on: _run(on, statement, emergency.id, at))
 
     async def end(self, emergency_id: str, at: datetime, by: str) -> None:
         table = emergency_access
@@ -101,7 +69,7 @@ class SqliteEmergencies:
             .where(table.c.id == emergency_id, table.c.ended_at.is_(None))
             .values(ended_at=micros(at), ended_by=by)
         )
-        await self._write(lambda on: _run(on, statement))
+        await self._write(lambda on: _run(on, statement, emergency_id, micros(at)))
 
     async def of_record(self, record_id: str) -> Sequence[Emergency]:
         table = emergency_access
@@ -132,15 +100,17 @@ class SqliteEmergencies:
         return await self._read(run)
 
 
-def _run(on: Connection, statement: Executable) -> None:
-    on.execute(statement)
+def _run(on: Connection, statement: Executable, emergency_id: str, at: int) -> None:
+    if on.execute(statement).rowcount:
+        attest(on, "emergency_access", [emergency_id], at)
 
 
 class MemoryEmergencies:
-    """Keeps `Emergencies` in memory. require_open: raises when the store is closed."""
+    """Keeps `Emergencies` in memory."""
 
-    def __init__(self, require_open: Callable[[], None]) -> None:
-        self._require_open = require_open
+    def __init__(self, trail: MemoryTrail) -> None:
+        self._trail = trail
+        self._require_open = trail.require_open
         self._rows: dict[str, Emergency] = {}
 
     def everything(self) -> Sequence[Emergency]:
@@ -150,13 +120,17 @@ class MemoryEmergencies:
     async def start(self, emergency: Emergency) -> None:
         self._require_open()
         _values(emergency)  # raises for instants that the store on disk would refuse
+        self._keep(emergency, emergency.started_at)
+
+    def _keep(self, emergency: Emergency, at: datetime) -> None:
         self._rows[emergency.id] = emergency
+        self._trail.attest("emergency_access", emergency.id, at, emergency)
 
     async def end(self, emergency_id: str, at: datetime, by: str) -> None:
         self._require_open()
         found = self._rows.get(emergency_id)
         if found is not None and found.ended_at is None:
-            self._rows[found.id] = msgspec.structs.replace(found, ended_at=at, ended_by=by)
+            self._keep(msgspec.structs.replace(found, ended_at=at, ended_by=by), at)
 
     async def of_record(self, record_id: str) -> Sequence[Emergency]:
         self._require_open()

@@ -25,10 +25,10 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._trail = MemoryTrail()
-        self._announcements = MemoryAnnouncements(self._trail.require_open)
+        self._announcements = MemoryAnnouncements(self._trail)
         self._records = MemoryRecords(self._trail, self._announcements)
         self._directory = MemoryDirectory(self._trail)
-        self._emergencies = MemoryEmergencies(self._trail.require_open)
+        self._emergencies = MemoryEmergencies(self._trail)
         self._alerts = MemoryAlerts(self._announcements, self._trail.require_open)
 
     @property
@@ -80,10 +80,12 @@ class MemoryStore:
         newest_first: bool = False,
         after: int = 0,
         limit: int = 100,
+        attests: bool = False,
     ) -> Sequence[tuple[int, AuditEntry]]:
         wanted = AuditFilter(
             record_id=record_id, user_id=user_id, action=action, outcome=outcome, since=since,
             until=until, profiles=profiles, newest_first=newest_first, after=after, limit=limit,
+            attests=attests,
         )  # fmt: skip
         self._trail.require_open()
         of_profiles = self._records.of_profiles(profiles)
@@ -94,6 +96,10 @@ class MemoryStore:
             and (of_profiles is None or entry.record_id in of_profiles)
         ]
         return (found[::-1] if newest_first else found)[:limit]
+
+    async def audit_hashes(self, seqs: Sequence[int]) -> Mapping[int, bytes]:
+        self._trail.require_open()
+        return {seq: audit_trail.after(self._trail.rows[seq - 1])[1] for seq in seqs}
 
     async def audit_head(self) -> audit_trail.Chain:
         self._trail.require_open()

@@ -1,6 +1,6 @@
 """Announcements in memory, as `storage/announcements.py` keeps them on disk."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from storage.announcements import MOST_COUNTED, announced_columns, audience_of, keys_of
 from storage.columns import micros
 from storage.errors import AnnouncementNotFound
+from storage.memory_trail import MemoryTrail
 from storage.ports import Hearer, StoredAnnouncement
 from sync.effects import Announcement
 
@@ -15,10 +16,11 @@ __all__ = ["MemoryAnnouncements"]
 
 
 class MemoryAnnouncements:
-    """Keeps `storage.ports.Announcements`. require_open: raises once the store is closed."""
+    """Keeps `storage.ports.Announcements`."""
 
-    def __init__(self, require_open: Callable[[], None]) -> None:
-        self._require_open = require_open
+    def __init__(self, trail: MemoryTrail) -> None:
+        self._trail = trail
+        self._require_open = trail.require_open
         self._kept: list[StoredAnnouncement] = []
         self._ids: set[str] = set()
         self._acks: dict[tuple[str, int], datetime] = {}
@@ -31,6 +33,7 @@ class MemoryAnnouncements:
                 continue
             self._last += 1
             self._ids.add(announcement.id)
+            self._trail.attest("events", self._last, announcement.at, announcement)
             self._kept.append(
                 StoredAnnouncement(
                     sequence=self._last,
@@ -90,13 +93,15 @@ class MemoryAnnouncements:
         self._require_open()
         return (self._kept[0].sequence, self._last) if self._kept else (0, 0)
 
-    async def trim(self, before: datetime, limit: int) -> int:
+    async def trim(self, before: datetime, limit: int, now: datetime) -> int:
         self._require_open()
         micros(before)
         gone = 0
         while gone < limit and len(self._kept) > 1 and self._kept[0].announcement.at < before:
             self._ids.discard(self._kept.pop(0).announcement.id)
             gone += 1
+        if gone:
+            self._trail.attest("events", f"..{self._kept[0].sequence - 1}", now, None)
         return gone
 
 

@@ -28,16 +28,24 @@ class MemoryDirectory:
         taken = {folded(known.username) for known in self._users.values()}
         if user.id in self._users or folded(user.username) in taken:
             raise UserExists
-        self._users[user.id] = user
-        self._roles[user.id] = [RoleChange(user.created_at, user.roles)]
+        self._keep_user(user, user.created_at)
+        self._note_roles(user, user.created_at)
 
     async def update_user(self, user: User, at: datetime) -> None:
         known = await self.user(user.id)
+        kept = {"username": known.username, "created_at": known.created_at}
+        self._keep_user(msgspec.structs.replace(user, **kept), at)
         if user.roles != known.roles:
-            self._roles[user.id].append(RoleChange(at, user.roles))
-        self._users[user.id] = msgspec.structs.replace(
-            user, username=known.username, created_at=known.created_at
-        )
+            self._note_roles(user, at)
+
+    def _keep_user(self, user: User, at: datetime) -> None:
+        self._users[user.id] = user
+        self._trail.attest("users", user.id, at, user)
+
+    def _note_roles(self, user: User, at: datetime) -> None:
+        self._roles.setdefault(user.id, []).append(RoleChange(at, user.roles))
+        sequence = sum(len(changes) for changes in self._roles.values())
+        self._trail.attest("role_changes", sequence, at, user)
 
     async def user(self, user_id: str) -> User:
         self._trail.require_open()
@@ -62,7 +70,11 @@ class MemoryDirectory:
         for known in self._logins.values():
             if known.id == login.id or known.token_hash == login.token_hash:
                 raise StoreUnavailable("a constraint of the database refused the operation")
+        self._keep_login(login, login.created_at)
+
+    def _keep_login(self, login: Login, at: datetime) -> None:
         self._logins[login.id] = login
+        self._trail.attest("logins", login.id, at, login)
 
     async def login_by_token_hash(self, token_hash: bytes) -> Login:
         self._trail.require_open()
@@ -83,20 +95,19 @@ class MemoryDirectory:
         return [login for login in self._logins.values() if login.user_id == user_id]
 
     async def touch_login(self, login_id: str, at: datetime) -> None:
-        login = self._login(login_id)
-        self._logins[login_id] = msgspec.structs.replace(login, last_used_at=at)
+        self._keep_login(msgspec.structs.replace(self._login(login_id), last_used_at=at), at)
 
-    async def note_skew(self, login_id: str, skew_ms: int) -> None:
-        login = self._login(login_id)
-        self._logins[login_id] = msgspec.structs.replace(login, skew_ms=skew_ms)
+    async def note_skew(self, login_id: str, skew_ms: int, at: datetime) -> None:
+        self._keep_login(msgspec.structs.replace(self._login(login_id), skew_ms=skew_ms), at)
 
     async def end_login(self, login_id: str, at: datetime, how: Ending) -> None:
         login = self._login(login_id)
-        self._logins[login_id] = msgspec.structs.replace(
+        ended = msgspec.structs.replace(
             login,
             ended_at=login.ended_at or at,
             ending=how if how == "revoked" else login.ending or how,
         )
+        self._keep_login(ended, at)
 
     def all_logins(self) -> Sequence[Login]:
         """Those of everybody."""

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from storage.emergencies import Emergency
 from storage.overview import (
     LOGINS_SINCE,
     MOST_CLOSED,
@@ -17,7 +16,7 @@ from storage.overview import (
     OverviewFilter,
     Undecided,
 )
-from storage.ports import Login, RecordHead
+from storage.ports import Emergency, Login, RecordHead
 from sync.effects import Conflict, Refusal, StepTiming
 
 __all__ = ["overview_of"]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import msgspec
 
 from permissions.model import RoleChange
-from storage.emergencies import Emergencies
 from storage.overview import Overview, OverviewFilter
 from sync.effects import (
     Announcement,
@@ -34,6 +33,8 @@ __all__ = [
     "ChangeFilter",
     "ConflictFilter",
     "Directory",
+    "Emergencies",
+    "Emergency",
     "FoundRefusal",
     "Hearer",
     "Login",
@@ -333,7 +334,7 @@ class Directory(Protocol):
 
     async def touch_login(self, login_id: str, at: datetime) -> None: ...
 
-    async def note_skew(self, login_id: str, skew_ms: int) -> None:
+    async def note_skew(self, login_id: str, skew_ms: int, at: datetime) -> None:
         """Set how far the log-in's clock runs ahead. Raises LoginNotFound."""
 
     async def end_login(self, login_id: str, at: datetime, how: Ending) -> None:
@@ -391,7 +392,7 @@ class Announcements(Protocol):
     async def span(self) -> tuple[int, int]:
         """The oldest and the newest sequence that is kept; zeros where there is none."""
 
-    async def trim(self, before: datetime, limit: int) -> int:
+    async def trim(self, before: datetime, limit: int, now: datetime) -> int:
         """Forget the oldest that are older, at most `limit`, never the newest; how many."""
 
 
@@ -399,7 +400,8 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which audit entries a listing wants; None means any.
 
     since, until: half open. profiles: of records of these only. after: the seq of the last entry of
-    the page before, 0 for the first page; the order is that of seq, or the reverse.
+    the page before, 0 for the first page; the order is that of seq, or the reverse. attests: also
+    the entries `attest`, which are about rows and nobody's doing; naming that action means so, too.
     """
 
     record_id: str | None = None
@@ -412,6 +414,43 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
     newest_first: bool = False
     after: int = 0
     limit: int = 100
+    attests: bool = False
+
+
+class Emergency(msgspec.Struct, frozen=True, kw_only=True):
+    """One emergency access. ended_by: a person's id, or the server's when its time was up."""
+
+    id: str
+    record_id: str
+    user_id: str
+    login_id: str
+    reason: str
+    started_at: datetime
+    until: datetime
+    ended_at: datetime | None = None
+    ended_by: str = ""
+
+
+class Emergencies(Protocol):
+    """Every emergency access there ever was, but for pruned records."""
+
+    async def start(self, emergency: Emergency) -> None:
+        """Store one that begins now. Raises StorageError."""
+
+    async def end(self, emergency_id: str, at: datetime, by: str) -> None:
+        """Idempotent; the first end stands."""
+
+    async def of_record(self, record_id: str) -> Sequence[Emergency]:
+        """Newest first."""
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Emergency]:
+        """Those without an end whose time is up, the longest overdue first.
+
+        Also those that have not begun: the clock was set back by more than SET_BACK meanwhile.
+        """
+
+    async def count_since(self, user_id: str, since: datetime) -> int:
+        """How many this person started at `since` or later."""
 
 
 class Store(Protocol):
@@ -450,8 +489,12 @@ class Store(Protocol):
         newest_first: bool = False,
         after: int = 0,
         limit: int = 100,
+        attests: bool = False,
     ) -> Sequence[tuple[int, AuditEntry]]:
         """One page of the audit trail with each entry's seq; see AuditFilter."""
+
+    async def audit_hashes(self, seqs: Sequence[int]) -> Mapping[int, bytes]:
+        """The hashes of these entries, by seq. At most 1000 of them."""
 
     async def audit_head(self) -> tuple[int, bytes]:
         """The seq and the hash of the newest audit entry; (0, zeros) before there is one."""

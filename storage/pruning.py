@@ -12,11 +12,13 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, Table, and_, delete, exists, func, insert, not_, select
 
+from storage.attesting import attest
 from storage.columns import instant, micros
 from storage.errors import RecordNotFound
 from storage.tables import (
     audit,
     conflicts,
+    emergency_access,
     event_acks,
     event_audience,
     events,
@@ -82,7 +84,10 @@ def prune(connection: Connection, record: Prunable, at: datetime, by: str) -> No
             version=record.version, hash=record.hash, at=micros(at), by=by,
         )
     )  # fmt: skip
-    _forget_events(connection, record.id)
+    emergencies = select(emergency_access.c.id).where(emergency_access.c.record_id == record.id)
+    gone = connection.execute(emergencies).scalars().all()
+    attest(connection, "emergency_access", gone, micros(at))
+    _forget_events(connection, record.id, at)
     for table in _tables_of_records():
         connection.execute(delete(table).where(table.c.record_id == record.id))
     connection.execute(delete(records).where(records.c.id == record.id))
@@ -97,11 +102,12 @@ def _tables_of_records() -> Sequence[Table]:
     ]
 
 
-def _forget_events(connection: Connection, record_id: str) -> None:
+def _forget_events(connection: Connection, record_id: str, at: datetime) -> None:
     """All but the newest of all: its sequence must not be given out again."""
     newest = select(func.max(events.c.sequence)).scalar_subquery()
     gone = select(events.c.sequence).where(
         events.c.record_id == record_id, events.c.sequence < newest
     )
+    attest(connection, "events", connection.execute(gone).scalars().all(), micros(at))
     for table in (event_acks, event_audience, events):
         connection.execute(delete(table).where(table.c.sequence.in_(gone)))

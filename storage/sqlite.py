@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from storage import announcements as told
 from storage import audit as audit_trail
 from storage import directory, handed_numbers, heads, loading, pruning, refusals, snapshots
 from storage.alerts import SqliteAlerts
+from storage.attesting import AlteredRow, altered_rows
 from storage.backups import backup
 from storage.changes import read_changes, replace_changes
 from storage.columns import micros
@@ -271,8 +273,8 @@ class SqliteDirectory:
     async def touch_login(self, login_id: str, at: datetime) -> None:
         await self._database.write(lambda on: directory.touch_login(on, login_id, at))
 
-    async def note_skew(self, login_id: str, skew_ms: int) -> None:
-        await self._database.write(lambda on: directory.note_skew(on, login_id, skew_ms))
+    async def note_skew(self, login_id: str, skew_ms: int, at: datetime) -> None:
+        await self._database.write(lambda on: directory.note_skew(on, login_id, skew_ms, at))
 
     async def end_login(self, login_id: str, at: datetime, how: Ending) -> None:
         await self._database.write(lambda on: directory.end_login(on, login_id, at, how))
@@ -314,8 +316,8 @@ class SqliteAnnouncements:
     async def span(self) -> tuple[int, int]:
         return await self._readers.on_loop(told.read_span)
 
-    async def trim(self, before: datetime, limit: int) -> int:
-        return await self._database.write(lambda on: told.trim(on, before, limit))
+    async def trim(self, before: datetime, limit: int, now: datetime) -> int:
+        return await self._database.write(lambda on: told.trim(on, before, limit, now))
 
 
 class SqliteStore:
@@ -404,12 +406,17 @@ class SqliteStore:
         newest_first: bool = False,
         after: int = 0,
         limit: int = 100,
+        attests: bool = False,
     ) -> Sequence[tuple[int, AuditEntry]]:
         wanted = AuditFilter(
             record_id=record_id, user_id=user_id, action=action, outcome=outcome, since=since,
             until=until, profiles=profiles, newest_first=newest_first, after=after, limit=limit,
+            attests=attests,
         )  # fmt: skip
         return await self._database.readers.on_loop(lambda on: audit_trail.read_audit(on, wanted))
+
+    async def audit_hashes(self, seqs: Sequence[int]) -> Mapping[int, bytes]:
+        return await self._database.readers.on_loop(lambda on: audit_trail.read_hashes(on, seqs))
 
     async def audit_head(self) -> audit_trail.Chain:
         return await self._database.readers.on_loop(audit_trail.read_head)
@@ -430,6 +437,15 @@ class SqliteStore:
         """Where the audit trail breaks first, or None. kept: heads (seq → hash) noted elsewhere."""
         return await self._database.readers.in_thread(
             lambda driver: loading.verify_audit(driver, kept or {})
+        )
+
+    async def altered_rows(self, most: int) -> Sequence[AlteredRow]:
+        """Up to `most` rows of `attesting.KEYS` that are not as the trail attests them.
+
+        Raises StoreCorrupt where nobody can tell.
+        """
+        return await self._database.readers.in_thread(
+            lambda driver: list(itertools.islice(altered_rows(driver), most))
         )
 
     async def prunable(self, before: datetime) -> Sequence[Prunable]:

@@ -27,6 +27,7 @@ __all__ = [
     "APPEND_ONLY",
     "alerts",
     "append_only_ddl",
+    "attesting_key",
     "audit",
     "changes",
     "conflicts",
@@ -324,6 +325,16 @@ audit = Table(
     sqlite_strict=True,
 )
 Index("ix_audit_record_id", audit.c.record_id, sqlite_where=audit.c.record_id != "")
+
+attesting_key = Table(
+    "attesting_key",
+    metadata,
+    Column("id", _INT, primary_key=True, autoincrement=False),
+    _blob("key"),
+    CheckConstraint("id = 1", name="id"),
+    CheckConstraint("length(key) = 32", name="key"),
+    sqlite_strict=True,
+)
 
 emergency_access = Table(
     "emergency_access",

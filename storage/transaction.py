@@ -22,6 +22,14 @@ from sqlalchemy.exc import DBAPIError
 
 from storage import audit as audit_trail
 from storage.announcements import AUDIENCE_COLUMNS, EVENT_COLUMNS, announced_columns
+from storage.attesting import (
+    attest,
+    attested_values,
+    collected,
+    digest_of,
+    read_key,
+    standing_values,
+)
 from storage.changes import CHANGE_COLUMNS, change_row, upsert_changes
 from storage.engine import is_outage, translated
 from storage.errors import (
@@ -210,6 +218,7 @@ _WAITS = (
     "SELECT id, number FROM records "
     "WHERE patient_id = ? AND profile = ? AND status = 'open' AND id <> ? LIMIT 1"
 )
+_EVENT_NAMES = tuple(f"{name}" for name in EVENT_COLUMNS)  # plain strings, not quoted names
 _CHAIN = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"
 
 
@@ -234,6 +243,7 @@ class GroupStore:
         self._connection: Connection | None = None
         self._chain = audit_trail.FIRST
         self._seen: int | None = None
+        self._attesting_key: bytes | None = None
 
     def store(self, group: Sequence[Operation]) -> None:
         """Run the group; when this returns every operation is stored or has its error."""
@@ -280,9 +290,7 @@ class GroupStore:
                         case Call():
                             chain_ = self._flush(cursor, buffered, chain_)
                             buffered = _Buffered()
-                            self._called(connection, operation)
-                            if operation.error is None:
-                                buffered.entries.extend(operation.entries)
+                            buffered.entries.extend(self._called(connection, operation))
                 chain_ = self._flush(cursor, buffered, chain_)
             finally:
                 cursor.close()
@@ -352,17 +360,28 @@ class GroupStore:
             return RecordNotFound()
         return VersionConflict(expected=append.base_version, actual=found[0])
 
-    @staticmethod
-    def _called(connection: Connection, call: Call) -> None:
+    def _called(self, connection: Connection, call: Call) -> Sequence[Values]:
+        """Run it; returns the entries that go with it, none where it failed."""
+        collected(connection)
         try:
             with connection.begin_nested():
                 call.run(connection)
         except (StorageError, ValueError) as error:
             call.error = error
+            return ()
+        touched = collected(connection)
+        if not touched:
+            return call.entries
+        driver = self._driver(connection)
+        return [*call.entries, *standing_values(driver, self._key(driver), touched)]
 
-    @staticmethod
+    def _key(self, driver: sqlite3.Connection) -> bytes:
+        if self._attesting_key is None:
+            self._attesting_key = read_key(driver)
+        return self._attesting_key
+
     def _flush(
-        cursor: sqlite3.Cursor, buffered: _Buffered, chain_: audit_trail.Chain
+        self, cursor: sqlite3.Cursor, buffered: _Buffered, chain_: audit_trail.Chain
     ) -> audit_trail.Chain:
         if buffered.rows:
             _UPDATES.run(cursor, buffered.rows)
@@ -374,12 +393,15 @@ class GroupStore:
             cursor.executemany(_CONFLICTS, buffered.conflicts)
         if buffered.timings:
             cursor.executemany(_TIMINGS, buffered.timings)
+        entries = buffered.entries
         if buffered.announced:
-            _announce(cursor, buffered.announced)
-        if not buffered.entries:
+            key = self._key(cursor.connection)
+            for sequence, announced in _announce(cursor, buffered.announced):
+                entries.append(_attested_event(key, sequence, announced))
+        if not entries:
             return chain_
         linked = []
-        for values in buffered.entries:
+        for values in entries:
             row = audit_trail.link(chain_, values)
             linked.append(row)
             chain_ = audit_trail.after(row)
@@ -412,15 +434,35 @@ class GroupStore:
                 self.store([operation])
 
 
-def _announce(cursor: sqlite3.Cursor, announced: Sequence[Announced]) -> None:
-    """Store events with their audience; one that is known by its id is left as it is."""
+def _announce(
+    cursor: sqlite3.Cursor, announced: Sequence[Announced]
+) -> Sequence[tuple[int, Announced]]:
+    """Store events with their audience; one that is known by its id is left as it is.
+
+    Returns those that are new, with their sequence.
+    """
     audience: list[Values] = []
-    for values, keys in announced:
+    stored: list[tuple[int, Announced]] = []
+    for each in announced:
+        values, keys = each
         cursor.execute(_EVENT, values)
         if cursor.rowcount == 1:
             sequence = cursor.lastrowid
+            assert sequence is not None
             audience.extend((kind, name, sequence) for kind, name in keys)
+            stored.append((sequence, each))
     _AUDIENCE.run(cursor, audience)
+    return stored
+
+
+def _attested_event(key: bytes, sequence: int, announced: Announced) -> Values:
+    """The entry that attests an event: what `attesting` would read of it."""
+    values, audience = announced
+    row: dict[str, object] = dict(zip(_EVENT_NAMES, values, strict=True))
+    at = row["at"]
+    assert isinstance(at, int)
+    row |= {"sequence": sequence, "audience": sorted(audience)}
+    return attested_values(at, "events", str(sequence), digest_of(key, row))
 
 
 def store_announced(on: Connection, announced: Sequence[Announced]) -> None:
@@ -429,7 +471,10 @@ def store_announced(on: Connection, announced: Sequence[Announced]) -> None:
     assert isinstance(driver, sqlite3.Connection)
     cursor = driver.cursor()
     try:
-        _announce(cursor, announced)
+        for sequence, (values, _) in _announce(cursor, announced):
+            at = values[_EVENT_NAMES.index("at")]
+            assert isinstance(at, int)
+            attest(on, "events", [sequence], at)
     finally:
         cursor.close()
 

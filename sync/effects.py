@@ -135,7 +135,7 @@ AuditAction = Literal[
     "step", "amend", "assign", "cancel",
     "break_glass", "break_glass_end",
     "prune",
-    "audit_read", "audit_export", "backup", "restore", "compact",
+    "audit_read", "audit_export", "backup", "restore", "compact", "attest",
 ]  # fmt: skip
 """What the audit trail speaks of: a closed list. `server/audit/actions.py` says what each means;
 an action that is not in both does not pass the type checker or the tests."""

@@ -283,7 +283,7 @@ class Authenticator:
     async def _store_skew(self, known: KnownLogin) -> None:
         if known.skew_ms is not None:
             skew_ms, known.skew_ms = known.skew_ms, None
-            await self._store.directory.note_skew(known.login.id, skew_ms)
+            await self._store.directory.note_skew(known.login.id, skew_ms, self._clock())
 
     async def _expire(self, known: KnownLogin) -> None:
         if not self._known.forget(known.login.id):

@@ -70,5 +70,6 @@ ACTIONS: dict[AuditAction, Action] = {
     "restore": Action("a backup took the place of the database", "U", "110107", ()),
     "prune": _rest("a record was removed when its retention was over", "D", "delete"),
     "compact": Action("snapshots were rebuilt", "E", "110100", ()),
+    "attest": Action("a row that no log covers was written: its digest", "U", "110100", ()),
 }
 """Every action of the trail."""

@@ -1,6 +1,8 @@
 """The audit trail as lines: our own JSON, or FHIR R4 AuditEvent. Read a page at a time.
 
-An export ends with the entry that was the newest when it began. Nobody's name is in it.
+An export ends with the entry that was the newest when it began. Nobody's name is in it. JSON lines
+carry the hash of each entry and, unless an action is asked for, every entry: who has the lines of
+everything can check the chain without us (docs/operations.md).
 """
 
 import asyncio
@@ -12,6 +14,7 @@ import msgspec
 from server.audit.fhir import audit_event
 from server.audit.selection import asked_for
 from server.rest.shapes import instant
+from storage.columns import micros
 from storage.ports import AuditFilter, Store
 from sync.effects import AuditEntry
 
@@ -72,14 +75,15 @@ async def export_lines(
         found = await store.audit(
             record_id=wanted.record_id, user_id=wanted.user_id, action=wanted.action,
             outcome=wanted.outcome, since=wanted.since, until=wanted.until,
-            profiles=wanted.profiles, after=after, limit=PAGE,
+            profiles=wanted.profiles, after=after, limit=PAGE, attests=format == "jsonl",
         )  # fmt: skip
         if not found:
             return
         after = found[-1][0]
         page = [each for each in found if each[0] <= newest]
         if format == "jsonl":
-            yield b"".join(_encode(_plain(seq, entry)) + b"\n" for seq, entry in page)
+            hashes = await store.audit_hashes([seq for seq, _ in page])
+            yield b"".join(_encode(_plain(seq, e, hashes[seq])) + b"\n" for seq, e in page)
             continue
         patients = await store.records.patients({e.record_id for _, e in page if e.record_id})
         yield b"".join(
@@ -88,6 +92,13 @@ async def export_lines(
         )
 
 
-def _plain(seq: int, entry: AuditEntry) -> dict[str, object]:
+def _plain(seq: int, entry: AuditEntry, hash_: bytes) -> dict[str, object]:
+    """The entry with what its hash is computed from: the instant in microseconds."""
     line = msgspec.structs.asdict(entry)
-    return {"seq": seq, **line, "at": instant(entry.at)}
+    return {
+        "seq": seq,
+        **line,
+        "at": instant(entry.at),
+        "at_us": micros(entry.at),
+        "hash": hash_.hex(),
+    }

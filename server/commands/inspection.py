@@ -41,6 +41,9 @@ __all__ = [
     "write_line",
 ]
 
+MOST_ALTERED = 100
+"""Rows beside the logs that `verify` names: a key or a table gone would name them all."""
+
 
 async def read_room(
     store: SqliteStore, settings: Settings, address: str
@@ -64,7 +67,8 @@ async def verify_all(
     """Lines that say where something breaks, and how many records were checked.
 
     Of each record: its hash chain, its replay, that the snapshot shows what the rows show, and that
-    its history says what they say.
+    its history says what they say. Of accounts, log-ins, roles, emergencies and events: that they
+    are as the trail attests.
     kept_heads: heads of the audit trail (seq → hash) that were noted elsewhere.
     """
     policies = load_policies(settings.profiles)
@@ -80,7 +84,17 @@ async def verify_all(
         )
         if broken is not None:
             breaks.append(f"audit: entry {broken.position}: {broken.reason}")
+    if address is None:
+        breaks += await _altered_rows(store)
     return breaks, len(record_ids)
+
+
+async def _altered_rows(store: SqliteStore) -> list[str]:
+    try:
+        found = await store.altered_rows(MOST_ALTERED)
+    except StoreCorrupt as error:
+        return [f"rows beside the logs: {error}"]
+    return [f"{table} {key}: {reason}" for table, key, reason in found]
 
 
 async def compact_all(store: SqliteStore, settings: Settings, address: str | None) -> int:

@@ -51,7 +51,10 @@ class ExportQuery(AuditSelection, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry. id: its place in the chain. user: nobody for what the server or a command did."""
+    """One entry. id: its place in the chain. user: nobody for what the server or a command did.
+
+    hash: what the chain stands at with this entry, as `audit head` tells it.
+    """
 
     id: str
     at: Instant
@@ -65,6 +68,7 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
     record_id: str
     version: int
     detail: str
+    hash: str
 
 
 async def list_audit(call: Call[None, AuditQuery]) -> Answer:
@@ -82,7 +86,9 @@ async def list_audit(call: Call[None, AuditQuery]) -> Answer:
     people = await People.read(call.house.store)
     page = found[: query.limit]
     more = cursor_after(str(page[-1][0])) if len(found) > query.limit else None
-    return Answer(value=Listing([_line(seq, entry, people) for seq, entry in page], more))
+    hashes = await call.house.store.audit_hashes([seq for seq, _ in page])
+    lines = [_line(seq, entry, hashes[seq], people) for seq, entry in page]
+    return Answer(value=Listing(lines, more))
 
 
 async def export_audit(call: Call[None, ExportQuery]) -> Answer:
@@ -128,7 +134,7 @@ def _seq_of(cursor: str | None) -> int:
     return int(place)
 
 
-def _line(seq: int, entry: AuditEntry, people: People) -> AuditLine:
+def _line(seq: int, entry: AuditEntry, hash_: bytes, people: People) -> AuditLine:
     return AuditLine(
         id=str(seq),
         at=instant(entry.at),
@@ -142,6 +148,7 @@ def _line(seq: int, entry: AuditEntry, people: People) -> AuditLine:
         record_id=entry.record_id,
         version=entry.version,
         detail=entry.detail,
+        hash=hash_.hex(),
     )
 
 

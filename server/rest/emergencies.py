@@ -12,7 +12,7 @@ from server.problems import invalid
 from server.rest.access import audit_read
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
 from server.rest.shapes import Instant, Listing, People, Person, instant, record_id_of
-from storage.emergencies import Emergency
+from storage.ports import Emergency
 
 __all__ = ["ENDPOINTS"]
 

@@ -24,6 +24,7 @@ REVISIONS = (
     "0010",
     "0011",
     "0012",
+    "0013",
 )
 """All revisions in order; a test holds this against the modules in `versions`."""
 

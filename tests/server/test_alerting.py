@@ -97,7 +97,7 @@ async def test_a_clock_far_off_and_a_full_disk_are_alerts(store: Any) -> None:
         doctor = await house.house.authenticator.principal_for_token(
             await house.token("doctor"), house.now
         )
-        await store.directory.note_skew(doctor.login_id, 300_000)
+        await store.directory.note_skew(doctor.login_id, 300_000, house.now)
         served, full = house.house, [89.9]
         alerting = Alerting(
             store, served.overseeing, served.policies, served.settings, served.clock,
@@ -105,7 +105,7 @@ async def test_a_clock_far_off_and_a_full_disk_are_alerts(store: Any) -> None:
         )  # fmt: skip
         await alerting.round()
         assert await told(store) == []
-        await store.directory.note_skew(doctor.login_id, -300_001)
+        await store.directory.note_skew(doctor.login_id, -300_001, house.now)
         full[0] = 90.0
         house.step(minutes=1)
         await alerting.round()

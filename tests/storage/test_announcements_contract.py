@@ -156,10 +156,10 @@ async def test_old_ones_are_forgotten_and_the_newest_never(store):
     )
     await store.announcements.acknowledge(NURSE, "E0", NOW)
 
-    assert await store.announcements.trim(days[2], 1) == 1
-    assert await store.announcements.trim(days[2], 10) == 1
+    assert await store.announcements.trim(days[2], 1, NOW) == 1
+    assert await store.announcements.trim(days[2], 10, NOW) == 1
     assert await ids_heard(store, NURSE) == ["E2", "E3"]
-    assert await store.announcements.trim(NOW + timedelta(days=99), 10) == 1
+    assert await store.announcements.trim(NOW + timedelta(days=99), 10, NOW) == 1
     assert await ids_waiting(store, NURSE, unread=False) == ["E3"]
     await store.announcements.append([announcement("E4", roles=("nurse",))])
     assert await store.announcements.span() == (4, 5)

@@ -60,7 +60,7 @@ async def test_unknown_users_and_logins_are_not_found(store):
         store.directory.login_by_token_hash(bytes(32)),
         store.directory.touch_login("l9", NOW),
         store.directory.login("l9"),
-        store.directory.note_skew("l9", 1),
+        store.directory.note_skew("l9", 1, NOW),
         store.directory.end_login("l9", NOW, "expired"),
     ):
         with pytest.raises(LoginNotFound):
@@ -101,7 +101,7 @@ async def test_a_log_in_keeps_its_key_for_seals_and_how_far_its_clock_is_off(sto
     sealing = msgspec.structs.replace(login(), seal_key=bytes(range(32)))
     await store.directory.add_user(user())
     await store.directory.add_login(sealing)
-    await store.directory.note_skew("l1", -10_800_000)
+    await store.directory.note_skew("l1", -10_800_000, NOW)
 
     assert await store.directory.login("l1") == msgspec.structs.replace(
         sealing, skew_ms=-10_800_000
@@ -171,3 +171,38 @@ async def test_the_head_of_the_trail_is_its_newest_entry(store):
     assert await store.verify_audit({2: digest}) is None
     assert (await store.verify_audit({1: digest})).position == 1
     assert (await store.verify_audit({3: digest})).position == 3
+
+
+@pytest.mark.rule("AUDIT-7")
+async def test_each_change_of_an_account_or_log_in_is_attested_and_not_listed(store):
+    await store.directory.add_user(user("u1"))
+    await store.directory.add_login(login("l1"))
+    before = await store.audit_head()
+    with pytest.raises(UserNotFound):
+        await store.directory.update_user(user("u9"), NOW)
+    with pytest.raises(LoginNotFound):
+        await store.directory.touch_login("l9", NOW)
+    assert await store.audit_head() == before
+
+    demoted = msgspec.structs.replace(user("u1"), roles=frozenset({"doctor"}))
+    await store.directory.update_user(demoted, NOW)
+    for change in (
+        store.directory.touch_login("l1", NOW + timedelta(hours=1)),
+        store.directory.note_skew("l1", 7, NOW),
+        store.directory.end_login("l1", NOW, "expired"),
+    ):
+        await change
+
+    attested = [entry for _, entry in await store.audit(action="attest")]
+    named = [entry.detail.split()[:2] for entry in attested]
+    digests = [entry.detail.split(maxsplit=2)[2] for entry in attested]
+    accounts = [["users", "u1"], ["role_changes", "1"]]
+    assert named == [
+        *accounts, ["logins", "l1"], ["users", "u1"], ["role_changes", "2"], *[["logins", "l1"]] * 3
+    ]  # fmt: skip
+    assert len(set(digests)) == len(digests)
+    assert {entry.user_id for entry in attested} == {""}
+    assert await store.audit() == []
+    assert [entry for _, entry in await store.audit(attests=True)] == attested
+    seq, head = await store.audit_head()
+    assert (await store.audit_hashes([seq]))[seq] == head

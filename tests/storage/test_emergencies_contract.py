@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from storage import StoreUnavailable
-from storage.emergencies import Emergency
+from storage.ports import Emergency
 from tests.storage.builders import NOW, created
 
 HOUR = timedelta(hours=1)

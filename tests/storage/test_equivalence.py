@@ -96,7 +96,9 @@ async def state(store):
         found[head.id, "rows"] = list(await store.records.rows(head.id))
         found[head.id, "refusals"] = list(await store.records.refusals(head.id))
         found[head.id, "conflicts"] = list(await store.records.conflicts(head.id))
-    found["audit"] = list(await store.audit())
+    found["audit"] = [entry for _, entry in await store.audit()]
+    attested = await store.audit(action="attest", limit=1000)
+    found["attested"] = sorted(entry.detail.split()[:2] for _, entry in attested)
     found["queue"] = list(await store.records.list(RecordFilter(queued=True)))
     found["counts"] = list(await store.records.step_counts("example"))
     found["announced"] = list(await store.announcements.after(0, 100))
