@@ -12,6 +12,7 @@ import msgspec
 
 from permissions.fields import Power
 from permissions.model import Principal, Rule
+from server.asking import may_take_over
 from server.errors import AlreadyDecided, EditRefused, FieldViolation, NotAllowed
 from server.executor import Batch
 from server.live_room import LiveRoom
@@ -30,8 +31,12 @@ POWER: Power = "apply_refusals"
 
 
 def sees_refusal(room: Room, who: Principal, refusal: Refusal) -> bool:
-    """Whether this person sees the refusal: its author, and who may apply any."""
-    return refusal.author == who.user_id or room.policy.may(who, POWER).allowed
+    """Whether this person sees the refusal: its author, and who may apply it. SPEC APPLY-7."""
+    return (
+        refusal.author == who.user_id
+        or room.policy.may(who, POWER).allowed
+        or may_take_over(room.policy, who, refusal)
+    )
 
 
 async def apply_refusal(

@@ -128,7 +128,7 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
 
 AuditAction = Literal[
     "create", "read", "open", "query", "update", "deliver", "delete", "refuse", "conflict",
-    "resolve", "apply", "dismiss",
+    "resolve", "apply", "dismiss", "ask",
     "login", "logout", "login_revoked", "login_expired", "logins_read",
     "user_added", "user_disabled", "roles_changed", "password_changed",
     "lock_acquired", "lock_released", "lock_expired", "lock_broken",

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from permissions.model import RecordState
+from server.asking import ask_role, may_take_over
 from server.executor import Batch
+from server.house import House
 from server.inbox import Later
 from server.live_room import LiveRoom
 from server.people import Instant, People, Person, instant
@@ -51,6 +53,20 @@ class Dismissal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reason: Reason
 
 
+class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """role: one that writes the field."""
+
+    role: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """Who was asked. told: to how many it is addressed, now or before; a role counts as one."""
+
+    id: str
+    role: str
+    told: int
+
+
 class RefusedField(msgspec.Struct, frozen=True, kw_only=True):
     """One refused field with what somebody wanted to write, and why it does not stand."""
 
@@ -83,21 +99,25 @@ class WholeRefusal(RefusedField, frozen=True, kw_only=True):
 
 
 async def list_refusals(call: Call[None, RefusalQuery]) -> Answer:
-    """The caller's own refused fields, oldest first; who may apply refusals sees everybody's."""
+    """The caller's own refused fields and those that they may apply, oldest first."""
     house, who, query = call.house, call.principal, call.query
     record_id = await record_id_of(house.store, call.path["id"])
     after = _after(query)
     async with audit_read(call, record_id, detail="refusals") as seen:
         view = await house.rooms.view(record_id, who)
         seen.version = view.version
-    sees_all = house.policies[view.profile].may(who, "apply_refusals").allowed
-    found = await house.store.records.list_refusals(
-        RefusalFilter(
-            record_id=record_id, author=who.user_id,
-            profiles=frozenset({view.profile} if sees_all else ()),
-            status=query.status, after=after, limit=query.limit + 1,
-        )
+    policy = house.policies[view.profile]
+    sees_all = policy.may(who, "apply_refusals").allowed
+    wanted = RefusalFilter(
+        record_id=record_id, author=who.user_id, profiles=frozenset({view.profile}),
+        status=query.status, after=after, limit=query.limit + 1,
     )  # fmt: skip
+
+    def is_seen(one: FoundRefusal) -> bool:
+        mine = one.refusal.author == who.user_id
+        return sees_all or mine or may_take_over(policy, who, one.refusal)
+
+    found = await _found(house, wanted, is_seen)
     people = await People.read(house.store)
     items = [_refusal(one.refusal, people) for one in found[: query.limit]]
     return Answer(value=Listing(items, _next(found, query)), headers=etag(view.version))
@@ -117,21 +137,29 @@ async def list_all_refusals(call: Call[None, RefusalQuery]) -> Answer:
         limit=query.limit + 1,
     )  # fmt: skip
     await audit_call(call, "query", detail=f"refusals status={query.status or 'any'}")
-    found: list[FoundRefusal] = []
-    while len(found) <= query.limit:
-        page = await house.store.records.list_refusals(wanted)
-        found += [
-            one
-            for one in page
-            if (policy := house.policies.get(one.head.facts.profile)) is not None
-            and may_open(policy, who, one.head)
-        ]
-        if len(page) <= query.limit:
-            break
-        wanted = msgspec.structs.replace(wanted, after=(page[-1].head.id, page[-1].refusal.id))
+
+    def is_open(one: FoundRefusal) -> bool:
+        policy = house.policies.get(one.head.facts.profile)
+        return policy is not None and may_open(policy, who, one.head)
+
+    found = await _found(house, wanted, is_open)
     people = await People.read(house.store)
     items = [_listed(one, people) for one in found[: query.limit]]
     return Answer(value=Listing(items, _next(found, query)))
+
+
+async def _found(
+    house: House, wanted: RefusalFilter, is_shown: Callable[[FoundRefusal], bool]
+) -> list[FoundRefusal]:
+    """A page of those that are shown, and one more where there is one."""
+    found: list[FoundRefusal] = []
+    while len(found) < wanted.limit:
+        page = await house.store.records.list_refusals(wanted)
+        found += filter(is_shown, page)
+        if len(page) < wanted.limit:
+            break
+        wanted = msgspec.structs.replace(wanted, after=(page[-1].head.id, page[-1].refusal.id))
+    return found
 
 
 async def read_refusal(call: Call[None, Empty]) -> Answer:
@@ -171,6 +199,22 @@ async def dismiss(call: Call[Dismissal, Empty]) -> Answer:
         return await dismiss_refusal(live, batch, call.principal, refusal_id, reason, at, records)
 
     return await _decided(call, work)
+
+
+async def ask(call: Call[Question, Empty]) -> Answer:
+    """Ask a role that writes the field to apply the refusal; each role is told once."""
+    house, who = call.house, call.principal
+    record_id, refusal_id = await _addressed(call)
+
+    async def work(live: LiveRoom, batch: Batch) -> int:
+        check_open(live, who)
+        refusal = await house.store.records.refusal(record_id, refusal_id)
+        if not sees_refusal(live.room, who, refusal):
+            raise RefusalNotFound
+        return await ask_role(live, batch, who, refusal, call.body.role, house.clock(), house.store)
+
+    told = await house.rooms.ask(record_id, work)
+    return Answer(value=Asked(id=refusal_id, role=call.body.role, told=told))
 
 
 async def _decided(
@@ -263,6 +307,11 @@ ENDPOINTS = (
         summary="Propose again what was refused", handle=apply, body=Application,
         without_body=b"{}", answer=RefusedField, audit="apply", request_headers=("If-Match",),
         statuses=(400, 403, 404, 409, 412, 413, 422, 503),
+    ),
+    Endpoint(
+        method="POST", path="/api/records/{id}/refusals/{rid}/ask",
+        summary="Ask a role that writes the field to apply it", handle=ask, body=Question,
+        answer=Asked, audit="ask", statuses=(400, 403, 404, 409, 413, 422, 429, 503),
     ),
     Endpoint(
         method="POST", path="/api/records/{id}/refusals/{rid}/dismiss",

@@ -390,11 +390,11 @@ async def test_the_original_is_for_the_author_and_who_may_apply_it(visit: Visit)
 
     seen = {
         who: await visit.ask(who, "GET", path)
-        for who in ("cashier", "supervisor", "nurse", "doctor")
+        for who in ("cashier", "supervisor", "nurse", "receptionist", "doctor")
     }
 
     assert {who: answer.status_code for who, answer in seen.items()} == {
-        "cashier": 200, "supervisor": 200, "nurse": 404, "doctor": 403,
+        "cashier": 200, "supervisor": 200, "nurse": 200, "receptionist": 404, "doctor": 403,
     }  # fmt: skip
     update = decode_update(base64.b64decode(seen["cashier"].json()["original"]), Bounds())
     (structs,) = update.structs.values()

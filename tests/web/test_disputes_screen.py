@@ -174,3 +174,33 @@ def test_a_refusal_is_laid_aside_with_a_reason_by_its_author(
     expect(nurse.page.get_by_text("Nothing waits for a decision.")).to_be_visible()
     nurse.page.get_by_label("Decided ones too").check()
     expect(card).to_contain_text("Laid aside by Demo nurse: Wrong patient")
+
+
+def test_who_may_write_it_is_asked_to_take_a_refused_edit_over_and_applies_it(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = refused(server)
+    clerk = open_window(server, "receptionist")
+    nurse = open_window(server, "nurse")
+    nurse.open_record(record, "conflicts")
+    card = nurse.page.get_by_test_id("refusal-card")
+
+    card.get_by_role("button", name="Ask: Receptionist").click()
+
+    expect(card).to_contain_text("Asked: Receptionist.")
+    expect(card.get_by_role("button", name="Ask: ")).to_have_count(0)
+    assert nurse.axe() == []
+    clerk.page.get_by_role("link", name="Notifications").click()
+    number = server.record(record)["number"]
+    told = clerk.page.locator(".told", has_text=number)
+    expect(told).to_contain_text("You are asked to apply a refused edit")
+    expect(told).to_contain_text("Demo nurse · Village")
+    expect(told).not_to_contain_text("Elsewhere")
+    told.get_by_role("link", name=number).click()
+    theirs = clerk.page.get_by_test_id("refusal-card")
+    expect(theirs).to_contain_text("Elsewhere")
+    theirs.get_by_role("button", name="Apply in my name").click()
+
+    expect(theirs).to_have_count(0)
+    expect(card).to_have_count(0)
+    assert server.record(record)["fields"]["contact"]["village"] == "Elsewhere"

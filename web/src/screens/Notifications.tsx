@@ -103,7 +103,7 @@ function Told({ told, onSeen }: { told: Notification; onSeen: () => void }): Rea
     <li className="change told" data-seen={told.acknowledged_at !== null}>
       <div className="told-text">
         <strong>{title}</strong>{' '}
-        <Link href={`/records/${told.record}`}>{told.number ?? t('bell.openRecord')}</Link>
+        <Link href={`/records/${told.record}${ABOUT_REFUSALS.has(told.event) ? '/conflicts' : ''}`}>{told.number ?? t('bell.openRecord')}</Link>
         <div className="quiet">
           {[
             minutes < SOON_MINUTES ? t('banner.ago', { count: minutes }) : dayAndTime(told.at, i18n.language),
@@ -127,8 +127,11 @@ function Told({ told, onSeen }: { told: Notification; onSeen: () => void }): Rea
 
 /** Events that a profile declares have its title; the server's own are named here. */
 const OWN = [
-  'conflict', 'assigned', 'lock_asked', 'lock_broken', 'refusal_applied', 'refusal_dismissed', 'break_glass',
+  'conflict', 'assigned', 'lock_asked', 'lock_broken', 'refusal_asked', 'refusal_applied', 'refusal_dismissed', 'break_glass',
 ] as const
+
+/** What these tell of stands on the record's page of conflicts and refusals. */
+const ABOUT_REFUSALS: ReadonlySet<string> = new Set(['conflict', 'refusal_asked', 'refusal_applied', 'refusal_dismissed'])
 
 function titleSaid(told: Notification, profile: Profile | null, t: Parameters<typeof titleOf>[2]): string {
   const own = OWN.find((event) => event === told.event)

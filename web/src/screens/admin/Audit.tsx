@@ -27,7 +27,7 @@ interface AuditLine {
 /** What the server files entries under (server/audit/actions.py), by the names that exports have. */
 const ACTIONS = [
   'create', 'read', 'open', 'query', 'update', 'deliver', 'delete', 'refuse', 'conflict', 'lock_acquired',
-  'lock_released', 'lock_expired', 'lock_broken', 'resolve', 'apply', 'dismiss', 'step', 'assign', 'cancel',
+  'lock_released', 'lock_expired', 'lock_broken', 'resolve', 'apply', 'dismiss', 'ask', 'step', 'assign', 'cancel',
   'amend', 'login', 'logout', 'login_revoked', 'login_expired', 'logins_read', 'user_added', 'user_disabled',
   'roles_changed', 'password_changed', 'break_glass', 'break_glass_end', 'audit_read', 'audit_export', 'backup',
   'restore', 'prune', 'compact',

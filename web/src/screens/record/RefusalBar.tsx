@@ -9,7 +9,9 @@ import { dayAndTime } from '../../app/times'
 import { saidOf, titleOf } from '../../fields/naming'
 import { DisputesLink } from './ConflictBar'
 import { useOnScreen } from './context'
+import { AskRole } from './disputes/AskRole'
 import type { Refusal } from './disputes/disputes'
+import { HOPELESS } from './disputes/RefusalCard'
 
 /** A refusal of a whole frame can only be laid aside. */
 const WHOLE_FRAME = '?'
@@ -21,11 +23,12 @@ export function RefusalBars(): ReactNode {
   const status = useStatus(record)
   const [standing, setStanding] = useState<readonly Refusal[]>([])
   const [decided, setDecided] = useState(0)
+  const [asked, setAsked] = useState(false)
   const online = status.link.kind === 'open'
   const overseer = profile.powers.includes('apply_refusals')
   const kept = status.refusals
   useEffect(() => {
-    if (!online || (!overseer && kept.length === 0)) return
+    if (!online || (!overseer && !asked && kept.length === 0)) return
     let wanted = true
     workplace.api
       .call<Listing<Refusal>>('GET', `/api/records/${record.id}/refusals?status=open`)
@@ -38,7 +41,16 @@ export function RefusalBars(): ReactNode {
     return () => {
       wanted = false
     }
-  }, [workplace, record, online, overseer, kept, decided, overseer ? status.version : 0])
+  }, [workplace, record, online, overseer, kept, decided, asked, overseer || asked ? status.version : 0])
+  useEffect(
+    () =>
+      record.notices.add((notice) => {
+        if (notice.event !== 'refusal_asked') return
+        setAsked(true)
+        setDecided((times) => times + 1)
+      }),
+    [record],
+  )
   const again = (): void => {
     setDecided((times) => times + 1)
   }
@@ -65,7 +77,7 @@ export function RefusalBars(): ReactNode {
           }}
         />
       ))}
-      {overseer &&
+      {(overseer || asked) &&
         standing
           .filter((one) => !mine.has(one.id))
           .map((one) => (
@@ -153,6 +165,14 @@ function RefusalBar(props: {
           <Button size="sm" variant="default" onClick={() => void decide('apply', {})}>
             {t('refusal.apply')}
           </Button>
+        )}
+        {!entitled && (
+          <AskRole
+            refusals={standing.filter((one) => !HOPELESS.has(one.rule))}
+            record={record.id}
+            profile={profile}
+            onFailure={setSaid}
+          />
         )}
         {reason === null ? (
           <Button size="sm" variant="default" onClick={dismiss}>

@@ -8,6 +8,7 @@ import { Link } from 'wouter'
 import { useMe, useWorkplace } from '../../../app/context'
 import { dayAndTime } from '../../../app/times'
 import { saidOf, titleOf } from '../../../fields/naming'
+import { AskRole } from './AskRole'
 import { applyRefusal, dismissRefusal, type Refusal } from './disputes'
 import { failureSaid, ruleSaid } from './words'
 
@@ -15,7 +16,7 @@ import { failureSaid, ruleSaid } from './words'
 const WHOLE = '?'
 
 /** What was refused for being what it is stays refused, whoever proposes it. */
-const HOPELESS: ReadonlySet<string> = new Set(['server_owned', 'unknown_field', 'type', 'range', 'size', 'history'])
+export const HOPELESS: ReadonlySet<string> = new Set(['server_owned', 'unknown_field', 'type', 'range', 'size', 'history'])
 
 export function RefusalCard(props: {
   refusal: Refusal
@@ -113,6 +114,9 @@ function Actions(props: {
           <Button onClick={() => void run(() => applyRefusal(workplace.api, record, refusal.id, reason))}>
             {t('dispute.apply')}
           </Button>
+        )}
+        {!hopeless && !mayApply && (
+          <AskRole refusals={[refusal]} record={record} profile={profile} onFailure={setFailure} />
         )}
         {mayDismiss && !dismissing && (
           <Button

@@ -108,6 +108,11 @@ export function applyRefusal(api: Api, record: string, refusal: string, reason: 
   return api.call('POST', `${addressed(record)}/refusals/${encodeURIComponent(refusal)}/apply`, { body })
 }
 
+/** To how many the question is addressed; 0 where nobody of an assigned role is assigned. */
+export function askToApply(api: Api, record: string, refusal: string, role: string): Promise<{ readonly told: number }> {
+  return api.call('POST', `${addressed(record)}/refusals/${encodeURIComponent(refusal)}/ask`, { body: { role } })
+}
+
 export function dismissRefusal(api: Api, record: string, refusal: string, reason: string): Promise<unknown> {
   return api.call('POST', `${addressed(record)}/refusals/${encodeURIComponent(refusal)}/dismiss`, {
     body: { reason },
