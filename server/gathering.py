@@ -5,6 +5,7 @@ Nothing of it is on disk. Peers join before they have the record; who has synced
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -36,7 +37,7 @@ PRESENCE_MS_PER_PEER = 2
 COME_BACK = 1012
 
 
-class Gathering:
+class Gathering(ABC):
     """The people at one room, and the server's own presence among them."""
 
     def __init__(self, room: Room, settings: Settings, clock: Clock, locks: Locks) -> None:
@@ -58,6 +59,8 @@ class Gathering:
         self.stored_version = room.version
         self._leaving = False
         self._synced: dict[str, Peer] = {}
+        self._waiting: dict[str, SyncAsked] = {}
+        self._overdue: dict[str, asyncio.TimerHandle] = {}
         self._dirty_presence: dict[int, AwarenessEntry] = {}
         self._settings = settings
         self._clock = clock
@@ -78,6 +81,7 @@ class Gathering:
         if self.peers.pop(peer.id, None) is None:
             return
         self._synced.pop(peer.id, None)
+        self._wait_no_more(peer.id)
         self.tell_presence(self.presence.leave(peer.id))
         self.idle_since = time.monotonic()
         login_id = peer.principal.login_id
@@ -141,18 +145,48 @@ class Gathering:
                 peer.send(message)
 
     def _welcome(self, items: list[Item]) -> None:
-        """Answer what was asked, now that everything the document shows is on disk."""
+        """Answer what was asked, now that everything the document shows is on disk.
+
+        Who was asked what they have, and has not said it yet, waits: they are to say it as it was
+        before they take in what we have (SPEC KNOW-6).
+        """
         # One answer a turn for each: it can be thousands of times as large as the question.
-        asked = {item.peer.id: item for item in items if isinstance(item, SyncAsked)}
-        for item in asked.values():
+        for item in items:
+            if isinstance(item, SyncAsked):
+                self._waiting[item.peer.id] = item
+        for peer_id, item in list(self._waiting.items()):
             peer = item.peer
-            if peer.closing or peer.id not in self.peers:
-                continue
-            *before, answer = self.room.catch_up(item.state_vector)
-            for update in before:
-                peer.send(encode_update_message(update))
-            peer.send(encode_sync_step2(answer))
-            if peer.id not in self._synced:
-                self._synced[peer.id] = peer
-                self._show_server()
-                peer.send(encode_awareness(self.presence.everybody()))
+            if peer.closing or peer_id not in self.peers:
+                self._wait_no_more(peer_id)
+            elif peer.session.has_answered or peer.session.is_overdue:
+                self._wait_no_more(peer_id)
+                self._catch_up(item)
+            elif peer_id not in self._overdue:
+                patience_s = self._settings.sync_answer_seconds
+                wait = asyncio.get_running_loop().call_later
+                self._overdue[peer_id] = wait(patience_s, self._lose_patience, peer)
+
+    def _catch_up(self, item: SyncAsked) -> None:
+        peer = item.peer
+        *before, answer = self.room.catch_up(item.state_vector)
+        for update in before:
+            peer.send(encode_update_message(update))
+        peer.send(encode_sync_step2(answer))
+        if peer.id not in self._synced:
+            self._synced[peer.id] = peer
+            self._show_server()
+            peer.send(encode_awareness(self.presence.everybody()))
+
+    def _wait_no_more(self, peer_id: str) -> None:
+        self._waiting.pop(peer_id, None)
+        timer = self._overdue.pop(peer_id, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _lose_patience(self, peer: Peer) -> None:
+        peer.session.is_overdue = True
+        self._look()
+
+    @abstractmethod
+    def _look(self) -> None:
+        """Take a turn though nobody asked for anything."""

@@ -259,6 +259,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         float,
         _meta("s", "A socket of /collab without an open record is closed after so long.", gt=0),
     ] = 60.0
+    sync_answer_seconds: Annotated[
+        float,
+        _meta(
+            "s",
+            "How long who connects is waited for to say what they have, before they get what we"
+            " have.",
+            ge=0,
+            le=60,
+        ),
+    ] = 5.0
     commit_window_ms: Annotated[
         float,
         _meta(

@@ -91,6 +91,8 @@ class Session:
         self._budgets = budgets
         self._asked: list[int] = []
         self.has_answered = False
+        self.is_overdue = False
+        """Nobody waits for its first answer any more: it has been sent what it asked for."""
         self.skew: timedelta | None = None
         self._clock = DeviceClock()
         self.offline: Knowledge | None = None

@@ -42,7 +42,9 @@ CHANGE = ChangedField(
     at="2026-03-01T08:00:00.000Z", value=80,
 )  # fmt: skip
 
-FAST = Settings(argon2_memory_kib=8192, argon2_time_cost=1, login_delay_seconds=10.0)
+FAST = Settings(
+    argon2_memory_kib=8192, argon2_time_cost=1, login_delay_seconds=10.0, sync_answer_seconds=0.0
+)
 
 
 class SteppedClock:

@@ -22,7 +22,7 @@ from sync.wire import (
     SyncStep2,
     UpdateMessage,
 )
-from tests.support.rooms import NOW, HeldStore, RecordingPeer, hosting, person, settled
+from tests.support.rooms import NOW, HeldStore, RecordingPeer, hosting, person, settled, ticked
 
 
 def kinds(peer: RecordingPeer) -> list[type]:
@@ -528,6 +528,61 @@ async def test_a_client_that_answers_only_after_it_has_caught_up_clears_nothing(
 
         assert room.room.document.section("vitals") == {"pulse": 72.0}
         assert not await store.records.refusals(record_id)
+
+
+@pytest.mark.rule("KNOW-6")
+async def test_nobody_is_sent_the_record_before_they_have_said_what_they_have() -> None:
+    """Else an editor that is slow to answer would answer with what it has just been sent."""
+    async with hosting(HeldStore(), sync_answer_seconds=60.0) as (host, record_id):
+        async with host.opened(record_id) as room:
+            nurse, officer = RecordingPeer(person("nurse")), RecordingPeer(person("nurse", "other"))
+            for peer in (nurse, officer):
+                await peer.sync(room)
+            await settled()
+            assert kinds(nurse) == kinds(officer) == [SyncStep1]
+
+            await room.inbox.put(Arrived(nurse, b"\0\0", True, NOW))
+            await settled()
+            assert kinds(nurse) == [SyncStep2, AwarenessMessage]
+            nurse.map("vitals")["pulse"] = 72
+            await nurse.push(room)
+            await settled()
+            assert kinds(officer) == []
+
+            room.leave(officer)  # still waited for
+            await nurse.sync(room)
+            await settled()
+            assert SyncStep2 in kinds(nurse)  # who asks again has said it already
+
+
+@pytest.mark.rule("KNOW-6")
+async def test_who_does_not_say_what_they_have_is_served_after_a_while() -> None:
+    async with hosting(HeldStore(), sync_answer_seconds=0.001) as (host, record_id):
+        async with host.opened(record_id) as room:
+            nurse = RecordingPeer(person("nurse"))
+            await nurse.sync(room)
+            await ticked()
+
+            assert kinds(nurse) == [SyncStep1, SyncStep2, AwarenessMessage]
+
+
+@pytest.mark.rule("KNOW-6")
+async def test_an_answer_that_brings_edits_is_stored_before_the_record_is_sent() -> None:
+    store = HeldStore()
+    async with hosting(store, sync_answer_seconds=60.0) as (host, record_id):
+        async with host.opened(record_id) as room:
+            nurse = RecordingPeer(person("nurse"))
+            nurse.map("vitals")["pulse"] = 72
+            await nurse.sync(room)
+            store.held.free.clear()
+            await nurse.push(room, answer=True)
+            await settled()
+            assert kinds(nurse) == [SyncStep1]
+
+            store.held.free.set()
+            await settled()
+            assert kinds(nurse) == [SyncStep2, AwarenessMessage]
+            assert room.room.document.section("vitals") == {"pulse": 72.0}
 
 
 @pytest.mark.rule("KNOW-5")

@@ -78,7 +78,7 @@ async def test_every_replica_ends_alike_and_every_edit_in_its_writers_name(seed:
         colleague = RecordingPeer(
             principal_of(people[3], await ward.login(people[3])), peer_id="colleague"
         )
-        await colleague.sync(ward.room)
+        await colleague.sync(ward.room, answers=True)
         untrusted: set[str] = set()
         for _ in range(3):
             await _shift(ward, chance, people[:3], untrusted)
@@ -96,7 +96,7 @@ async def test_every_replica_ends_alike_and_every_edit_in_its_writers_name(seed:
         await settled()
         colleague.messages()
         fresh = RecordingPeer(colleague.principal, peer_id="fresh")
-        await fresh.sync(ward.room)
+        await fresh.sync(ward.room, answers=True)
         await settled()
         fresh.messages()
         expected = {name: ward.shows(name) for name in MAPS} | {n: ward.text(n) for n in TEXTS}
@@ -131,7 +131,7 @@ async def test_locks_and_roles_that_change_meanwhile_cost_no_replica_and_no_hist
         colleague = RecordingPeer(
             principal_of(people[3], await ward.login(people[3])), peer_id="colleague"
         )
-        await colleague.sync(ward.room)
+        await colleague.sync(ward.room, answers=True)
         untrusted: set[str] = set()
         for _ in range(3):
             await _shift(ward, chance, people[:3], untrusted)

@@ -174,10 +174,12 @@ class RecordingPeer:
     def map(self, name: str) -> "pycrdt.Map[object]":
         return self.document.get(name, type=pycrdt.Map)
 
-    async def sync(self, room: LiveRoom) -> None:
-        """Join and ask for everything, as a stock client does."""
+    async def sync(self, room: LiveRoom, *, answers: bool = False) -> None:
+        """Join and ask for everything; answers: say, as stock clients do, that one has nothing."""
         room.join(self)
         await room.inbox.put(SyncAsked(self, {}))
+        if answers:
+            await room.inbox.put(Arrived(self, b"\0\0", True, NOW))
 
     async def push(self, room: LiveRoom, at: datetime = NOW, *, answer: bool = False) -> None:
         """Send the edits made since the last push; answer: as a SyncStep2 would."""
@@ -193,12 +195,16 @@ async def hosting(
     clock: Callable[[], datetime] = lambda: NOW,
     **settings: object,
 ) -> AsyncIterator[tuple[RoomHost, str]]:
-    """A running RoomHost and the id of a fresh record of the profile in it."""
+    """A running RoomHost and the id of a fresh record of the profile in it.
+
+    It waits for nobody to say what they have, unless `sync_answer_seconds` is given: most peers of
+    tests never say.
+    """
     profile = load_profile(profile_file)
     host = RoomHost(
         store,
         {profile.name: Policy(profile)},
-        Settings(**settings),  # type: ignore[arg-type] # named by the tests
+        Settings(**{"sync_answer_seconds": 0.0, **settings}),  # type: ignore[arg-type] # named by tests
         Metrics(),
         configure_logs("json", "error"),
         clock,
