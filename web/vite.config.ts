@@ -63,6 +63,9 @@ export default defineConfig({
         navigateFallback: '/index.html',
         navigateFallbackDenylist: [/^\/(api|sync|collab|healthz|readyz|metrics)(\/|$)/],
         cleanupOutdatedCaches: true,
+        // The first window is served by the worker as well: its screens open offline, and it hears of
+        // a new version. A worker that waits is not hurried by this.
+        clientsClaim: true,
         sourcemap: false,
       },
     }),

@@ -21,6 +21,15 @@ STOP_S = 30.0
 COMPILED = Path(gettempdir(), "fieldchart-test-pycache")
 """Compiled modules of the processes that tests start: importing takes a second instead of four."""
 
+OTHER_BUNDLE = """
+import pathlib, sys
+import server.web_app
+server.web_app.STATIC = pathlib.Path(sys.argv.pop(1))
+from fieldchart.__main__ import main
+main()
+"""
+"""`fieldchart` with the web app of another folder, which no setting offers: a wheel has one."""
+
 
 def _environment() -> dict[str, str]:
     """Ours, without settings that are not the test's."""
@@ -41,11 +50,15 @@ def run_fieldchart(*arguments: str, stdin: str = "") -> subprocess.CompletedProc
 
 
 class LiveServer:
-    """Started at once; `kill` and `start` again keep the data and the port."""
+    """Started at once; `kill` and `start` again keep the data and the port.
+
+    bundle: the web app that the next start serves; None: the one of this checkout.
+    """
 
     def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.data = folder / "data"
         self.port = 0
+        self.bundle: Path | None = None
         self._log = folder / "server.log"
         self._environment = {
             **_environment(),
@@ -63,7 +76,7 @@ class LiveServer:
         """Start it and wait until it says that it listens."""
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "fieldchart", "serve", "--demo",
+                [sys.executable, *self._program(), "serve", "--demo",
                  "--data", str(self.data), "--port", str(self.port)],
                 stdout=subprocess.PIPE, stderr=log, text=True, env=self._environment,
             )  # fmt: skip
@@ -72,6 +85,11 @@ class LiveServer:
             self.kill()
             raise AssertionError(f"the server did not start: {line!r}\n{self.log()}")
         self.port = int(line.rsplit(":", 1)[1])
+
+    def _program(self) -> Sequence[str]:
+        if self.bundle is None:
+            return ("-m", "fieldchart")
+        return ("-c", OTHER_BUNDLE, str(self.bundle))
 
     def _first_line(self, process: "subprocess.Popen[str]") -> str:
         assert process.stdout is not None

@@ -27,7 +27,7 @@ async function start(): Promise<void> {
       },
     })
     Object.assign(globalThis, { fieldchart: device }) // for support, and for the browser tests
-    watchForNewVersion()
+    void watchForNewVersion()
     screen.render(<App device={device} words={words} />)
   } catch {
     screen.render(<p role="alert">{words.t('storage.none')}</p>)

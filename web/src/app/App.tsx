@@ -2,7 +2,7 @@
 import type { Device } from '@fieldchart/client'
 import { Center, DirectionProvider, Loader, MantineProvider, useDirection } from '@mantine/core'
 import type { i18n } from 'i18next'
-import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react'
+import { type ReactNode, Suspense, useEffect, useState } from 'react'
 import { I18nextProvider, useTranslation } from 'react-i18next'
 import { Redirect, Route, Switch, useLocation, useRoute } from 'wouter'
 
@@ -13,19 +13,20 @@ import { theme } from '../theme'
 import { DeviceProvider, useAt, useDevice, WorkplaceProvider } from './context'
 import { Frame } from './Frame'
 import { useAutomaticLock, wasHereRecently } from './inactivity'
+import { later } from './later'
 
 // Everything beyond sign-in and queue is loaded when it is opened; the service worker has it already.
-const NewPatient = lazy(() => import('../screens/NewPatient'))
-const RecordScreen = lazy(() => import('../screens/record/RecordScreen'))
-const Wall = lazy(() => import('../screens/queue/Wall'))
-const Help = lazy(() => import('../screens/Help'))
-const Notifications = lazy(() => import('../screens/Notifications'))
-const Refusals = lazy(() => import('../screens/Refusals'))
-const Dashboard = lazy(() => import('../screens/dashboard/Dashboard'))
-const Audit = lazy(() => import('../screens/admin/Audit'))
-const Devices = lazy(() => import('../screens/admin/Devices'))
-const Users = lazy(() => import('../screens/admin/Users'))
-const NotFound = lazy(() => import('../screens/NotFound'))
+const NewPatient = later(() => import('../screens/NewPatient'))
+const RecordScreen = later(() => import('../screens/record/RecordScreen'))
+const Wall = later(() => import('../screens/queue/Wall'))
+const Help = later(() => import('../screens/Help'))
+const Notifications = later(() => import('../screens/Notifications'))
+const Refusals = later(() => import('../screens/Refusals'))
+const Dashboard = later(() => import('../screens/dashboard/Dashboard'))
+const Audit = later(() => import('../screens/admin/Audit'))
+const Devices = later(() => import('../screens/admin/Devices'))
+const Users = later(() => import('../screens/admin/Users'))
+const NotFound = later(() => import('../screens/NotFound'))
 
 export function App({ device, words }: { device: Device; words: i18n }): ReactNode {
   return (

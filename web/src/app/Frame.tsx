@@ -55,9 +55,16 @@ function Place({ to, children }: { to: string; children: ReactNode }): ReactNode
 /** The browser's word that the network changed is a hint to try now, and nothing else. */
 function useHints(): void {
   const workplace = useWorkplace()
+  const { reached } = useOverview()
+  useEffect(() => {
+    if (reached) newVersion.look() // a server that was restarted may have brought one
+  }, [reached])
   useEffect(() => {
     const hint = (): void => {
-      if (document.visibilityState === 'visible') workplace.hurry()
+      if (document.visibilityState === 'visible') {
+        workplace.hurry()
+        newVersion.look()
+      } else void workplace.stored().catch(() => undefined) // a page that is hidden may never come back
     }
     addEventListener('online', hint)
     document.addEventListener('visibilitychange', hint)
@@ -91,13 +98,27 @@ function Bars(): ReactNode {
   const { t } = useTranslation()
   const device = useDevice()
   const overview = useOverview()
-  const waiting = useListened(newVersion.changes, () => newVersion.isWaiting)
+  const ready = useListened(newVersion.changes, () => newVersion.isReady)
+  const [failed, setFailed] = useState(false)
   return (
     <div aria-live="polite">
-      {waiting && (
-        <div className="bar" data-kind="news">
-          <span className="bar-text">{t('frame.newVersion')}</span>
-          <Button size="sm" onClick={() => void newVersion.use()}>
+      {ready && (
+        <div className="bar" data-kind="news" data-testid="new-version">
+          <span className="bar-text">
+            {t('frame.newVersion')}
+            {failed && <strong> {t('version.notYet')}</strong>}
+          </span>
+          <Button
+            size="sm"
+            onMouseDown={(event) => {
+              event.preventDefault() // leaving the box would write what is half typed in it
+            }}
+            onClick={() => {
+              newVersion.use(device).catch(() => {
+                setFailed(true)
+              })
+            }}
+          >
             {t('frame.useNewVersion')}
           </Button>
         </div>

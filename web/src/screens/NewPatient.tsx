@@ -13,7 +13,7 @@ import { type FormEvent, type ReactNode, useEffect, useId, useState } from 'reac
 import { useTranslation } from 'react-i18next'
 import { Link, useLocation } from 'wouter'
 
-import { useProfile, useProfiles, useWorkplace } from '../app/context'
+import { useListened, useProfile, useProfiles, useWorkplace } from '../app/context'
 import { EditorOf } from '../fields/editors'
 import './record/record.css'
 
@@ -66,7 +66,8 @@ function IntakeForm({ profile }: { profile: Profile }): ReactNode {
   const { t } = useTranslation()
   const workplace = useWorkplace()
   const [, go] = useLocation()
-  const [texts, setTexts] = useState<Readonly<Record<string, string>>>({})
+  const drafts = workplace.formDrafts(`new ${profile.name}`)
+  const texts = useListened(drafts.changes, () => drafts.all)
   const [mistakes, setMistakes] = useState<Readonly<Record<string, string>>>({})
   const [busy, setBusy] = useState(false)
   const first = profile.steps[0]
@@ -100,6 +101,7 @@ function IntakeForm({ profile }: { profile: Profile }): ReactNode {
     setBusy(true)
     try {
       const id = await workplace.create(profile.name, fields, null)
+      drafts.clear()
       go(`/records/${id}`)
     } finally {
       setBusy(false) // a device that cannot store it says so in the frame's bar
@@ -124,15 +126,28 @@ function IntakeForm({ profile }: { profile: Profile }): ReactNode {
               text={texts[field.name] ?? ''}
               mistake={mistakes[field.name] ?? null}
               onText={(text) => {
-                setTexts((before) => ({ ...before, [field.name]: text }))
+                drafts.set(field.name, text === '' ? null : text)
               }}
             />
           ))}
         </section>
       ))}
-      <Button type="submit" loading={busy}>
-        {t('new.create')}
-      </Button>
+      <Group>
+        <Button type="submit" loading={busy}>
+          {t('new.create')}
+        </Button>
+        {Object.keys(texts).length > 0 && (
+          <Button
+            variant="default"
+            onClick={() => {
+              drafts.clear()
+              setMistakes({})
+            }}
+          >
+            {t('new.empty')}
+          </Button>
+        )}
+      </Group>
     </form>
   )
 }

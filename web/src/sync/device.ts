@@ -127,6 +127,11 @@ export class Device {
     return true
   }
 
+  /** Resolves once all that was typed in this window is on this device's disk. Throws StorageTrouble. */
+  async stored(): Promise<void> {
+    await this.#at?.workplace.stored()
+  }
+
   /** Ask for the password before anything else is shown. Nothing is closed. */
   lock(): void {
     if (this.#at === null || this.#at.locked) return

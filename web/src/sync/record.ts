@@ -14,7 +14,7 @@ import { Listeners } from './listeners'
 import { Locks } from './locks'
 import { Presence } from './presence'
 import { sealOf } from './seal'
-import type { KeptRefusal, OutboxItem, PersonStore } from './store'
+import { type KeptRefusal, leftDrafts, type OutboxItem, type PersonStore } from './store'
 import { ulid } from './ulid'
 import type { Message, Notice } from './wire'
 
@@ -85,6 +85,8 @@ interface Pending {
   order: number | null
   state: 'local' | 'sending' | 'saved'
   unstored: boolean
+  /** Settles when the device has stored it, or could not. */
+  storing: Promise<void>
   readonly settle: (orders: readonly number[]) => Promise<void>
   readonly mine: boolean
 }
@@ -171,10 +173,13 @@ export class OpenRecord {
       (request) => this.#connection.send({ kind: 'lock', request }),
       () => this.serverNow(),
     )
-    this.drafts = new Drafts((drafts) => {
-      around.store.keepHead(id, { drafts }).catch((error: unknown) => {
+    this.drafts = new Drafts(async (changed) => {
+      try {
+        await around.store.keepDrafts(id, changed)
+      } catch (error) {
         this.#refresh({ trouble: troubleOf(error) })
-      })
+        throw error
+      }
     })
     this.doc.on('update', (update: Uint8Array, origin: unknown, _doc: Y.Doc, in_: Y.Transaction) => {
       if (origin !== REMOTE && origin !== STORED) this.#wrote(update, in_)
@@ -210,14 +215,25 @@ export class OpenRecord {
 
   /** Leave it; resolves when the state is kept. Unsent edits stay in the store. */
   async close(): Promise<void> {
-    this.drafts.flush()
     this.#closed = true
+    const drafts = this.drafts.close().catch(() => undefined) // told when it failed
     this.locks.destroy()
     this.#connection.stop()
     for (const timer of [this.#keepTimer, this.#storeTimer, this.#pumpTimer]) clearTimeout(timer)
     this.presence.destroy()
     if (this.#status.loaded) await this.#keep()
+    await drafts
     this.doc.destroy()
+  }
+
+  /** Resolves once every edit and every draft is on this device's disk. Throws StorageTrouble. */
+  async stored(): Promise<void> {
+    await this.loading
+    await this.drafts.flush()
+    await Promise.all(this.#pending.map((one) => one.storing))
+    if (this.#pending.some((one) => one.unstored)) {
+      throw this.#status.trouble ?? new StorageTrouble('failed')
+    }
   }
 
   // -- editing ------------------------------------------------------------------------------------
@@ -274,7 +290,7 @@ export class OpenRecord {
       // Edits of a window that still lives are its own to send.
       const orphans = outbox.filter((item) => !live.has(item.tab))
       this.#pending.unshift(...orphans.map((item) => this.#stored(item)))
-      this.drafts.restore(head?.drafts ?? {})
+      this.drafts.restore(leftDrafts(head?.drafts ?? {}, live))
       this.#refresh({
         refusals,
         savedAt: head?.savedAt ?? null,
@@ -297,6 +313,7 @@ export class OpenRecord {
       order: item.order,
       state: 'local',
       unstored: false,
+      storing: Promise.resolve(),
       settle: this.#settleOwn,
       mine: true,
     }
@@ -319,11 +336,12 @@ export class OpenRecord {
       order: null,
       state: 'local',
       unstored: false,
+      storing: Promise.resolve(),
       settle: this.#settleOwn,
       mine: true,
     }
     this.#pending.push(pending)
-    void this.#append(pending)
+    pending.storing = this.#append(pending)
     this.#pump()
     this.#count()
   }
@@ -340,7 +358,9 @@ export class OpenRecord {
       this.#refresh({ trouble: troubleOf(error) })
       this.#storeTimer ??= setTimeout(() => {
         this.#storeTimer = undefined
-        for (const one of this.#pending.filter((left) => left.unstored)) void this.#append(one)
+        for (const one of this.#pending.filter((left) => left.unstored)) {
+          one.storing = this.#append(one)
+        }
       }, STORE_AGAIN_MS)
     }
     this.#count()
@@ -499,6 +519,7 @@ export class OpenRecord {
             order: item.order,
             state: 'local' as const,
             unstored: false,
+            storing: Promise.resolve(),
             settle,
             mine: false,
           })),

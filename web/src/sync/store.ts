@@ -7,6 +7,7 @@
 import * as Y from 'yjs'
 
 import { asked, openDatabase, StorageTrouble, transact, troubleOf } from './database'
+import type { ChangedDrafts } from './drafts'
 import { Listeners } from './listeners'
 import type { RefusedField } from './wire'
 
@@ -31,6 +32,23 @@ export interface StoredState {
   readonly tab: string
 }
 
+/** What was typed into fields and is not written, each with the window that it was typed in. A text
+ * alone is of a version of the app that did not note it. */
+export type KeptDrafts = Readonly<Record<string, string | { readonly text: string; readonly tab: string }>>
+
+/** The drafts of windows that are gone: those of the others are still being typed. */
+export function leftDrafts(
+  kept: KeptDrafts,
+  live: ReadonlySet<string>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(kept).flatMap(([field, one]) => {
+      if (typeof one === 'string') return [[field, one]]
+      return live.has(one.tab) ? [] : [[field, one.text]]
+    }),
+  )
+}
+
 /** What lists show of a record without opening it. Times are milliseconds since 1970. */
 export interface RecordHead {
   readonly record: string
@@ -46,7 +64,7 @@ export interface RecordHead {
   /** Why the server did not take a record that was made here, in its words. */
   readonly blocked?: string | null
   /** What was typed into fields and is not written. */
-  readonly drafts?: Readonly<Record<string, string>>
+  readonly drafts?: KeptDrafts
 }
 
 export interface KeptRefusal {
@@ -187,6 +205,20 @@ export class PersonStore {
     this.changes.tell(record)
   }
 
+  /** As if the record had never been on this device; its asides stay. */
+  async forgetRecord(record: string): Promise<void> {
+    await this.#write(['outbox', 'states', 'heads', 'refusals'], async (in_) => {
+      await asked(in_.objectStore('states').delete(record))
+      await asked(in_.objectStore('heads').delete(record))
+      for (const name of ['outbox', 'refusals']) {
+        const rows = in_.objectStore(name)
+        const keys = await asked(rows.index('record').getAllKeys(record))
+        await Promise.all(keys.map((key) => asked(rows.delete(key))))
+      }
+    })
+    this.changes.tell(record)
+  }
+
   /** Take a record's state and unsent edits out of use, and keep them; one transaction. */
   async setAside(aside: Aside): Promise<void> {
     await this.#write(['outbox', 'states', 'asides'], async (in_) => {
@@ -208,6 +240,34 @@ export class PersonStore {
   async forgetAside(aside: Aside): Promise<void> {
     await this.#write(['asides'], (in_) => asked(in_.objectStore('asides').delete(aside.id)))
     this.changes.tell(aside.record)
+  }
+
+  /** Keep drafts field by field: what another window has typed elsewhere stays. Null forgets one. */
+  async keepDrafts(record: string, changed: ChangedDrafts): Promise<void> {
+    await this.#write(['heads'], async (in_) => {
+      const heads = in_.objectStore('heads')
+      const before = (await asked(heads.get(record))) as RecordHead | undefined
+      const head: RecordHead = {
+        ...emptyHead(record),
+        ...before,
+        drafts: withChanges(before?.drafts, changed, this.#tab),
+      }
+      await asked(heads.put(head))
+    })
+  }
+
+  /** Drafts of a form that belongs to no record yet, by the name of the form. */
+  async formDrafts(form: string): Promise<KeptDrafts> {
+    return (await this.cached<KeptDrafts>(draftsOf(form))) ?? {}
+  }
+
+  async keepFormDrafts(form: string, changed: ChangedDrafts): Promise<void> {
+    await this.#write(['cache'], async (in_) => {
+      const cache = in_.objectStore('cache')
+      const key = draftsOf(form)
+      const row = (await asked(cache.get(key))) as { value: KeptDrafts } | undefined
+      await asked(cache.put({ key, value: withChanges(row?.value, changed, this.#tab) }))
+    })
   }
 
   // -- refusals -----------------------------------------------------------------------------------
@@ -308,6 +368,25 @@ interface Pool {
 
 function poolOf(profile: string): string {
   return `numbers ${profile}`
+}
+
+function draftsOf(form: string): string {
+  return `drafts ${form}`
+}
+
+function withChanges(
+  before: KeptDrafts | undefined,
+  changed: ChangedDrafts,
+  tab: string,
+): KeptDrafts {
+  const drafts = new Map(Object.entries(before ?? {}))
+  for (const [field, text] of Object.entries(changed)) {
+    const kept = drafts.get(field)
+    if (text !== null) drafts.set(field, { text, tab })
+    // Another window's draft of the field is that window's.
+    else if (kept === undefined || typeof kept === 'string' || kept.tab === tab) drafts.delete(field)
+  }
+  return Object.fromEntries(drafts)
 }
 
 function emptyHead(record: string): RecordHead {

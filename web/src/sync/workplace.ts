@@ -7,12 +7,13 @@
 import { Api, type BoardRow, type CallOptions, type Listing, isProblem, Problem, Unreachable } from './api'
 import { browserSocket, type MakeSocket } from './connection'
 import { StorageTrouble, troubleOf } from './database'
+import { Drafts } from './drafts'
 import type { Json } from './fields'
 import { Listeners } from './listeners'
 import type { ProfileSummary } from './profile'
 import { LISTED, ProfilesKept } from './profiles_kept'
 import { honestyOf, OpenRecord, type Delivery, type Writer } from './record'
-import { PersonStore, type Aside, type KeptRefusal, type RecordHead } from './store'
+import { leftDrafts, PersonStore, type Aside, type KeptRefusal, type RecordHead } from './store'
 import { ulid } from './ulid'
 
 /** One line of the sync chip's list. */
@@ -77,6 +78,7 @@ export class Workplace {
   readonly replaced = new Listeners<string>()
   readonly #place: Place
   readonly #held = new Map<string, Held>()
+  readonly #formDrafts = new Map<string, Drafts>()
   #overview: Overview
   #rounds: ReturnType<typeof setInterval> | undefined
   #busy = false
@@ -145,7 +147,8 @@ export class Workplace {
       return held.record.close()
     })
     this.#held.clear()
-    await Promise.allSettled(records)
+    const drafts = [...this.#formDrafts.values()].map((one) => one.close())
+    await Promise.allSettled([...records, ...drafts])
     this.store.close()
   }
 
@@ -181,6 +184,29 @@ export class Workplace {
     return record
   }
 
+  /** Resolves once all that was typed here, drafts too, is on this device's disk. Throws StorageTrouble. */
+  async stored(): Promise<void> {
+    await Promise.all([
+      ...[...this.#held.values()].map(({ record }) => record.stored()),
+      ...[...this.#formDrafts.values()].map((drafts) => drafts.flush()),
+    ])
+  }
+
+  /** Drafts of a form that belongs to no record yet; the same object for the same form. */
+  formDrafts(form: string): Drafts {
+    const known = this.#formDrafts.get(form)
+    if (known !== undefined) return known
+    const drafts = new Drafts((changed) => this.store.keepFormDrafts(form, changed))
+    this.#formDrafts.set(form, drafts)
+    Promise.all([this.store.formDrafts(form), liveTabs(this.#place.tab)]).then(
+      ([kept, live]) => {
+        drafts.restore(leftDrafts(kept, live))
+      },
+      () => undefined, // told by `troubles`
+    )
+    return drafts
+  }
+
   release(id: string): void {
     const held = this.#held.get(id)
     if (held === undefined || --held.users > 0) return
@@ -189,7 +215,8 @@ export class Workplace {
     void held.record.close().then(() => this.#read())
   }
 
-  /** A new record, made on this device; the server hears of it when it can. */
+  /** A new record, made on this device and on its disk when this resolves; the server hears of it when
+   * it can. Throws StorageTrouble; then there is no such record. */
   async create(
     profile: string,
     fields: Readonly<Record<string, Json>>,
@@ -199,8 +226,19 @@ export class Workplace {
     const number = (await this.store.takeNumber(profile)) ?? ''
     await this.store.keepHead(id, { profile, unborn: true, openedAt: Date.now(), patientId, number })
     const record = this.hold(id)
-    await record.loading
-    record.setAll(fields)
+    try {
+      await record.loading
+      record.setAll(fields)
+      await record.stored()
+    } catch (error) {
+      // It was not registered: whoever tries again must not leave a nameless patient behind.
+      const held = this.#held.get(id)
+      this.#held.delete(id)
+      held?.stop()
+      await record.close()
+      await this.store.forgetRecord(id).catch(() => undefined) // told by `troubles`
+      throw error
+    }
     this.release(id)
     void this.deliver()
     return id

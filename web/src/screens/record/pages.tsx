@@ -1,14 +1,15 @@
 /** Pages of a record beside its steps: each a line here, loaded when it is opened. */
 import type { Profile } from '@fieldchart/client'
-import { type ComponentType, lazy, type LazyExoticComponent, type ReactNode, Suspense } from 'react'
+import { type ComponentType, type LazyExoticComponent, type ReactNode, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
 import { useStatus } from '../../app/context'
+import { later } from '../../app/later'
 import { useOnScreen } from './context'
 import { useFieldHistory } from './history/opening'
 
-const FieldHistory = lazy(() => import('./history/FieldHistory'))
+const FieldHistory = later(() => import('./history/FieldHistory'))
 
 interface RecordPage {
   readonly name: 'history' | 'trends' | 'conflicts' | 'emergency' | 'print'
@@ -21,16 +22,16 @@ interface RecordPage {
 const everybody = (): boolean => true
 
 const PAGES: readonly RecordPage[] = [
-  { name: 'trends', sign: '∿', Page: lazy(() => import('./trends/TrendsPage')), has: everybody },
-  { name: 'history', sign: '⟲', Page: lazy(() => import('./history/HistoryPage')), has: everybody },
-  { name: 'conflicts', sign: '≠', Page: lazy(() => import('./disputes/DisputesPage')), has: everybody },
+  { name: 'trends', sign: '∿', Page: later(() => import('./trends/TrendsPage')), has: everybody },
+  { name: 'history', sign: '⟲', Page: later(() => import('./history/HistoryPage')), has: everybody },
+  { name: 'conflicts', sign: '≠', Page: later(() => import('./disputes/DisputesPage')), has: everybody },
   {
     name: 'emergency',
     sign: '⚑',
-    Page: lazy(() => import('./EmergencyPage')),
+    Page: later(() => import('./EmergencyPage')),
     has: (profile) => profile.powers.includes('see_dashboard'),
   },
-  { name: 'print', sign: '▤', Page: lazy(() => import('./print/PrintPage')), has: everybody },
+  { name: 'print', sign: '▤', Page: later(() => import('./print/PrintPage')), has: everybody },
 ]
 
 export function pageNamed(name: string | null): RecordPage | null {

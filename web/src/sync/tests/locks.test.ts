@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 
-import { Drafts } from '../drafts'
+import { type ChangedDrafts, Drafts } from '../drafts'
 import { Locks } from '../locks'
 import type { LockRequest, Notice } from '../wire'
 
@@ -109,15 +109,38 @@ test('however fast somebody types and tabs, the server is not asked more than it
 })
 
 test('drafts are kept, thrown away, and what is typed now outlives what was kept before', () => {
-  const kept: Readonly<Record<string, string>>[] = []
-  const drafts = new Drafts((all) => kept.push(all))
+  const kept: ChangedDrafts[] = []
+  const drafts = new Drafts((changed) => {
+    kept.push(changed)
+    return Promise.resolve()
+  })
   drafts.set(FIELD, '7')
   drafts.restore({ [FIELD]: '90', 'vitals.spo2': '9' })
   vi.advanceTimersByTime(1000)
   expect(drafts.get(FIELD)).toBe('7')
+  expect(drafts.get('vitals.spo2')).toBe('9')
   expect(kept).toEqual([{ [FIELD]: '7', 'vitals.spo2': '9' }])
 
   drafts.set(FIELD, null)
-  drafts.flush()
-  expect(kept.at(-1)).toEqual({ 'vitals.spo2': '9' })
+  void drafts.flush()
+  expect(kept.at(-1)).toEqual({ [FIELD]: null })
+})
+
+test('a draft that the device could not keep is tried again, as it reads by then', async () => {
+  let full = true
+  const kept: ChangedDrafts[] = []
+  const drafts = new Drafts((changed) => {
+    if (full) return Promise.reject(new Error('full'))
+    kept.push(changed)
+    return Promise.resolve()
+  })
+  drafts.set(FIELD, '7')
+  await expect(drafts.flush()).rejects.toThrow('full')
+  drafts.set(FIELD, '72')
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(kept).toEqual([])
+
+  full = false
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(kept).toEqual([{ [FIELD]: '72' }])
 })

@@ -33,6 +33,31 @@ describe('what the server lacks', () => {
   })
 })
 
+describe('a draft', () => {
+  test('is taken over from a window that is gone, and left to one that lives', async () => {
+    const server = new FakeServer()
+    const person = someone()
+    const first = await atBedside(server, person, { tab: 'first' })
+    first.record.drafts.set('vitals.pulse', '9')
+    await first.record.stored()
+
+    const beside = await atBedside(server, person, { tab: 'beside', live: ['first'] })
+    expect(beside.record.drafts.all).toEqual({})
+    beside.record.drafts.set('vitals.spo2', '8')
+    beside.record.drafts.set('vitals.pulse', '1')
+    beside.record.drafts.set('vitals.pulse', null)
+    await beside.record.stored()
+
+    const after = await atBedside(server, person, { tab: 'after' })
+    expect(after.record.drafts.all).toEqual({ 'vitals.pulse': '9', 'vitals.spo2': '8' })
+    after.record.drafts.set('vitals.pulse', null)
+    await after.record.stored()
+    expect((await atBedside(server, person, { tab: 'last' })).record.drafts.all).toEqual({
+      'vitals.spo2': '8',
+    })
+  })
+})
+
 describe('a local edit', () => {
   test('is on this device first, sent next, and saved only when message 100 covers it', async () => {
     const server = new FakeServer()
