@@ -89,7 +89,13 @@ async def record_id_of(store: Store, address: str) -> str:
     """The id of the record that a path names by id or number. Raises RecordNotFound.
 
     What cannot be either never reaches the store: separators, globs, NUL, letters that look alike.
+    People write `opd-000412`: what is not there as it is written is looked for in capitals.
     """
     if not _ADDRESS.match(address):
         raise RecordNotFound
-    return await store.records.resolve(address)
+    try:
+        return await store.records.resolve(address)
+    except RecordNotFound:
+        if address == address.upper():
+            raise
+        return await store.records.resolve(address.upper())

@@ -57,6 +57,70 @@ def test_the_bar_says_who_changed_what_shows_it_and_takes_theirs(
     expect(officer.field("vitals.pulse")).to_be_in_viewport()
 
 
+CUTTABLE = """() => {
+    const all = new Set()
+    let isCut = false
+    window.WebSocket = class extends WebSocket {
+        constructor(...given) {
+            if (isCut) throw new Error('no network')
+            super(...given)
+            all.add(this)
+        }
+    }
+    window.cut = cut => { isCut = cut; if (cut) for (const socket of all) socket.close() }
+}"""
+"""Gives the page `cut(true)`: its sockets end and no new one opens, as in a dead corner of a ward."""
+
+
+def test_the_bar_names_the_authors_of_what_came_after_an_outage_and_of_shared_text(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = server.new_record()
+    nurse = open_window(server, "nurse")
+    nurse.page.evaluate(CUTTABLE)
+    nurse.open_record(record, "triage")
+    nurse.expect_saved()
+    officer = open_window(server, "clinical_officer")
+    officer.open_record(record, "consultation")
+    other = open_window(server, "nurse")
+    other.open_record(record, "triage")
+
+    other.box("assessment.notes").press_sequentially("Pale. ")
+    news = nurse.page.get_by_test_id("news")
+    expect(news).to_contain_text("Demo nurse changed Assessment notes")
+    expect(nurse.box("assessment.notes")).to_have_value("Pale. ")
+    news.get_by_role("button", name="Close").click()
+
+    nurse.page.evaluate("() => window.cut(true)")
+    nurse.until(
+        "async () => window.fieldchart.at.workplace.overview.standings"
+        ".some(({ open }) => open?.status.link.kind === 'waiting')"
+    )
+    nurse.box("vitals.pulse").fill("9")
+    officer.write("diagnosis.plan", "Rest.")
+    officer.expect_saved()
+    entered = {"vitals.pulse": 72, "assessment.notes": "Pale. Cold hands."}
+    version = server.record(record)["version"]
+    answer = server.request(
+        "PATCH", f"/api/records/{record}", "nurse",
+        json=entered, headers={"If-Match": f'"{version}"'},
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+    officer.page.close()
+    other.page.close()
+    nurse.page.evaluate("() => window.cut(false)")
+
+    expect(news).to_contain_text("Demo clinical officer changed")
+    expect(news).to_contain_text("Plan")
+    expect(news).to_contain_text("Pulse")
+    expect(news).to_contain_text("Assessment notes")
+    expect(nurse.box("vitals.pulse")).to_have_value("9")  # my text stays
+    news.get_by_role("button", name="Take theirs").click()
+    expect(nurse.box("vitals.pulse")).to_have_value("72")
+    expect(nurse.box("assessment.notes")).to_have_value("Pale. Cold hands.")
+    expect(news).to_have_count(0)
+
+
 def test_a_supervisor_sees_what_others_were_refused_and_applies_it(
     server: LiveServer, open_window: OpenWindow
 ) -> None:

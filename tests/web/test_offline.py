@@ -118,6 +118,38 @@ def test_records_of_the_queue_open_offline_though_nobody_opened_them(
     expect(nurse.box("vitals.temperature")).to_have_value("38.2")
 
 
+def test_a_record_opened_by_its_number_is_the_one_document_of_its_id(
+    own_server: LiveServer, open_window: OpenWindow
+) -> None:
+    nurse = open_window(own_server, "nurse")
+    until_offline_ready(nurse)
+    nurse.until("async () => (await window.fieldchart.at.workplace.store.records()).length >= 8")
+    row = own_server.request("GET", "/api/records/OPD-000004", "supervisor").json()
+    assert own_server.request("GET", "/api/records/opd-000004", "supervisor").json() == row
+    nurse.open_record("opd-000004", "triage")
+    expect(nurse.page).to_have_url(f"{own_server.url}/records/{row['id']}/triage")
+    expect(nurse.page.locator(".banner h1")).to_have_text("TESTPERSON, Dalila")
+
+    nurse.page.get_by_role("link", name="Queue").click()
+    own_server.kill()
+    nurse.open_record("Opd-000004", "triage")
+    expect(nurse.page).to_have_url(f"{own_server.url}/records/{row['id']}/triage")
+    expect(nurse.page.locator(".banner h1")).to_have_text("TESTPERSON, Dalila")
+    heads = nurse.page.evaluate(
+        "async () => (await window.fieldchart.at.workplace.store.heads()).map(one => one.record)"
+    )
+    assert row["id"] in heads
+    assert not [one for one in heads if one.lower() == "opd-000004"]
+
+    own_server.start()
+    nurse.expect_saved()
+    nurse.page.evaluate(
+        "() => { history.pushState(null, '', '/records/OPD-999999');"
+        " dispatchEvent(new PopStateEvent('popstate')) }"
+    )
+    expect(nurse.page.get_by_text("There is no record OPD-999999.")).to_be_visible()
+
+
 def test_two_tablets_edit_one_critical_field_offline_and_somebody_decides_by_key(
     own_server: LiveServer, open_window: OpenWindow
 ) -> None:

@@ -24,19 +24,26 @@ function read(): Last | null {
 /** Who worked in this browser a moment ago, so that a reload does not ask for the password. */
 export function wasHereRecently(): string | null {
   const last = read()
-  return last !== null && Date.now() - last.at < LOCK_AFTER_MS ? last.userId : null
+  if (last === null) return null
+  const idle = Date.now() - last.at
+  // A moment that is still to come: the clock was set back, and nobody knows how long ago it was.
+  return idle >= 0 && idle < LOCK_AFTER_MS ? last.userId : null
 }
 
 export function useAutomaticLock(device: Device): void {
   useEffect(() => {
     let touchedAt = Date.now()
+    let touchedFor = performance.now()
     const touched = (): void => {
       touchedAt = Date.now()
+      touchedFor = performance.now()
     }
+    // The clock on the wall also counts sleep; the other one cannot be set back.
+    const idleMs = (): number => Math.max(Date.now() - touchedAt, performance.now() - touchedFor)
     const look = (): void => {
       const { at } = device
       if (at === null) localStorage.removeItem(LAST)
-      else if (at.locked || Date.now() - touchedAt > LOCK_AFTER_MS) {
+      else if (at.locked || idleMs() > LOCK_AFTER_MS) {
         localStorage.removeItem(LAST)
         device.lock()
       } else {

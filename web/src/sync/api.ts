@@ -1,7 +1,7 @@
 /** The HTTP calls of contract.md, 2, typed, with what can go wrong told apart. */
-import type { Json } from './fields'
-import type { Profile, ProfileSummary } from './profile'
-import type { TaggedProfile } from './profiles_kept'
+import type { Json } from './fields.js'
+import type { Profile, ProfileSummary } from './profile.js'
+import type { TaggedProfile } from './profiles_kept.js'
 
 export interface PersonRef {
   readonly id: string

@@ -4,8 +4,8 @@
  * It knows frames and close codes, nothing of documents. `navigator.onLine` is never asked: only what
  * the server says counts; `hurry` is how a hint from the browser shortens the waiting.
  */
-import { backoffMs, bandOf, type Band } from './closing'
-import { decodeMessage, encodeMessage, type Message } from './wire'
+import { backoffMs, bandOf, type Band } from './closing.js'
+import { decodeMessage, encodeMessage, type Message } from './wire.js'
 
 /** The part of WebSocket that is used; tests bring their own. */
 export interface Socket {

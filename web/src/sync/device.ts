@@ -5,15 +5,15 @@
  * out wipes both, and what is unsent stays theirs: sealed when it was written, delivered by whoever
  * connects next.
  */
-import { Api, Problem, Unreachable, type SignedIn } from './api'
-import type { MakeSocket } from './connection'
-import { Listeners } from './listeners'
-import { People, unlockFor, type Login, type Person } from './people'
-import type { Delivery, Writer } from './record'
-import { bytesOfBase64 } from './seal'
-import { PersonStore } from './store'
-import { ulid } from './ulid'
-import { holdTab, Workplace } from './workplace'
+import { Api, Problem, Unreachable, type SignedIn } from './api.js'
+import type { MakeSocket } from './connection.js'
+import { Listeners } from './listeners.js'
+import { People, unlockFor, type Login, type Person } from './people.js'
+import type { Delivery, Writer } from './record.js'
+import { bytesOfBase64 } from './seal.js'
+import { PersonStore } from './store.js'
+import { ulid } from './ulid.js'
+import { holdTab, Workplace } from './workplace.js'
 
 /** `locked`: somebody is here but has to show again who they are; drafts and records stay open. */
 export interface AtDevice {
@@ -143,6 +143,12 @@ export class Device {
     const at = this.#at
     this.#becomes(null)
     if (at !== null) await at.workplace.close()
+  }
+
+  /** Leave, and let go of this device's storage: nothing of it is left running. */
+  async close(): Promise<void> {
+    await this.leave()
+    this.people.close()
   }
 
   /** The log-in ends, on the server too if it answers; token and seal key are wiped here. */

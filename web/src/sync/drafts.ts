@@ -1,5 +1,5 @@
 /** What was typed and is not written: kept on this device, field by field, until it is. */
-import { Listeners } from './listeners'
+import { Listeners } from './listeners.js'
 
 /** Null: there is no draft of the field any more. */
 export type ChangedDrafts = Readonly<Record<string, string | null>>

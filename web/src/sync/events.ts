@@ -3,8 +3,8 @@
  *
  * Read with fetch and not with EventSource, which can carry neither a token nor tell 401 from a fault.
  */
-import { type Api, Problem } from './api'
-import { backoffMs } from './closing'
+import { type Api, Problem } from './api.js'
+import { backoffMs } from './closing.js'
 
 export interface ServerEvent {
   readonly id: string | null

@@ -21,9 +21,12 @@ export interface Change {
   readonly field: string
   /** Whether it came from the server and not from this window. */
   readonly remote: boolean
-  /** The Yjs client that wrote what stands there now. */
+  /** The Yjs client that wrote what stands there now; null where something was only taken away. */
   readonly client: number | null
 }
+
+/** Where a transaction comes from that brings what this device had already. */
+export const STORED = Symbol('from this device')
 
 /** `section.field` → its two parts. */
 export function partsOf(field: string): [section: string, key: string] {
@@ -55,13 +58,29 @@ export class Fields {
       this.#lists.delete(section)
       for (const key of event.keysChanged) {
         for (const listener of this.#byField.get(`${section}.${key}`) ?? []) listener()
+        const item = map._map.get(key)
         this.#onChange({
           field: `${section}.${key}`,
-          remote: !event.transaction.local,
-          client: map._map.get(key)?.id.client ?? null,
+          remote: isRemote(event.transaction),
+          // A key that was cleared still knows who wrote it, and not who cleared it.
+          client: item === undefined || item.deleted ? null : item.id.client,
         })
       }
       for (const listener of this.#bySection.get(section) ?? []) listener()
+    })
+  }
+
+  /** Start telling about a narrative. */
+  observeText(field: string): void {
+    if (this.#observed.has(`text ${field}`)) return
+    this.#observed.add(`text ${field}`)
+    this.#doc.getText(field).observe((event) => {
+      const last = [...event.changes.added].at(-1)
+      this.#onChange({
+        field,
+        remote: isRemote(event.transaction),
+        client: last?.id.client ?? null,
+      })
     })
   }
 
@@ -103,6 +122,10 @@ export class Fields {
     this.observe(section)
     return added(this.#bySection, section, listener)
   }
+}
+
+function isRemote(transaction: Y.Transaction): boolean {
+  return !transaction.local && transaction.origin !== STORED
 }
 
 function added(to: Map<string, Set<Listener>>, key: string, listener: Listener): () => void {

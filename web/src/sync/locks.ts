@@ -4,8 +4,8 @@
  * A lock is asked for quietly, is renewed while somebody types and is let go when the box is left. That
  * none is to be had keeps nobody from reading; whether an edit stands is judged by the server anyway.
  */
-import { Listeners } from './listeners'
-import type { LockRequest, Notice } from './wire'
+import { Listeners } from './listeners.js'
+import type { LockRequest, Notice } from './wire.js'
 
 /** Why a lock that we held is no more, or why we got none. */
 export type LockEnd = 'expired' | 'taken_over' | 'broken' | 'held'

@@ -7,8 +7,8 @@
 import { scryptAsync } from '@noble/hashes/scrypt.js'
 import { bytesToHex, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js'
 
-import { asked, openDatabase, transact } from './database'
-import { Listeners } from './listeners'
+import { asked, openDatabase, transact } from './database.js'
+import { Listeners } from './listeners.js'
 
 export interface Person {
   readonly userId: string

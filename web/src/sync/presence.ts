@@ -7,7 +7,7 @@ import {
 } from 'y-protocols/awareness'
 import type * as Y from 'yjs'
 
-import { Listeners } from './listeners'
+import { Listeners } from './listeners.js'
 
 /** As y-codemirror and y-prosemirror say it: relative positions of Yjs, as JSON. */
 export interface Cursor {

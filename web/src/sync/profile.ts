@@ -1,6 +1,6 @@
 /** A profile as `GET /api/profiles/{name}` gives it, and what follows from it on this side: who may
  * write, what a typed text means, how a value is flagged. The server judges again, by the same file. */
-import type { Json } from './fields'
+import type { Json } from './fields.js'
 
 export type FlagLevel = 'low' | 'normal' | 'high' | 'critical'
 

@@ -1,7 +1,7 @@
 /** Profiles in each language of the app, kept on this device: switching needs no network. */
-import type { Api, Listing } from './api'
-import type { Profile, ProfileSummary } from './profile'
-import type { PersonStore } from './store'
+import type { Api, Listing } from './api.js'
+import type { Profile, ProfileSummary } from './profile.js'
+import type { PersonStore } from './store.js'
 
 /** A profile as the server gave it under this ETag. */
 export interface TaggedProfile {

@@ -6,17 +6,17 @@
  */
 import * as Y from 'yjs'
 
-import { Connection, type Link, type MakeSocket } from './connection'
-import { StorageTrouble, troubleOf } from './database'
-import { Drafts } from './drafts'
-import { Fields, partsOf, type Change, type Entry, type Json } from './fields'
-import { Listeners } from './listeners'
-import { Locks } from './locks'
-import { Presence } from './presence'
-import { sealOf } from './seal'
-import { type KeptRefusal, leftDrafts, type OutboxItem, type PersonStore } from './store'
-import { ulid } from './ulid'
-import type { Message, Notice } from './wire'
+import { Connection, type Link, type MakeSocket } from './connection.js'
+import { StorageTrouble, troubleOf } from './database.js'
+import { Drafts } from './drafts.js'
+import { Fields, partsOf, STORED, type Change, type Entry, type Json } from './fields.js'
+import { Listeners } from './listeners.js'
+import { Locks } from './locks.js'
+import { Presence } from './presence.js'
+import { sealOf } from './seal.js'
+import { type KeptRefusal, leftDrafts, type OutboxItem, type PersonStore } from './store.js'
+import { ulid } from './ulid.js'
+import type { Message, Notice } from './wire.js'
 
 /** Under whose log-in this window writes. */
 export interface Writer {
@@ -44,6 +44,8 @@ export interface Surroundings {
   readonly deliveries: () => Promise<readonly Delivery[]>
   /** What time it is on the server; this device's own time where nobody knows. */
   readonly serverNow?: () => number
+  /** What must be on disk before this record is read from it. */
+  readonly after?: Promise<void>
 }
 
 export interface RecordStatus {
@@ -56,6 +58,9 @@ export interface RecordStatus {
   readonly onDevice: number
   /** Edits that have left and are not acknowledged. */
   readonly sending: number
+  /** The server lacked what it had acknowledged before (it was restored from a backup?), or what no
+   * journal tells of: it has been sent, and is not acknowledged. */
+  readonly restoring: boolean
   /** Edits that are in memory only, because this device could not store them. */
   readonly unstored: number
   /** Everything that waits for its acknowledgement, what others left here included. */
@@ -74,7 +79,7 @@ export type Honest = 'trouble' | 'on_this_device' | 'sending' | 'conflict' | 're
 export function honestyOf(status: RecordStatus): Honest {
   if (status.trouble !== null || status.unstored > 0) return 'trouble'
   if (status.onDevice > 0) return status.link.kind === 'open' ? 'sending' : 'on_this_device'
-  if (status.sending > 0) return 'sending'
+  if (status.sending > 0 || status.restoring) return 'sending'
   if (status.disputed.length > 0) return 'conflict'
   if (status.refusals.length > 0) return 'refused'
   return 'saved'
@@ -92,7 +97,6 @@ interface Pending {
 }
 
 const REMOTE = Symbol('from the server')
-const STORED = Symbol('from this device')
 
 /** The server takes 200 updates a second, averaged over ten; a backlog goes out below that. */
 const UPDATES_A_TICK = 15
@@ -122,12 +126,16 @@ export class OpenRecord {
   /** The server's state vector while the backlog goes out; its answer follows the backlog. */
   #asked: Uint8Array | null = null
   #greeted = false
+  /** Which connection this is, counted. */
+  #opening = 0
   #budget = UPDATES_A_TICK
   #status: RecordStatus
   #keepTimer: ReturnType<typeof setTimeout> | undefined
   #storeTimer: ReturnType<typeof setTimeout> | undefined
   #pumpTimer: ReturnType<typeof setTimeout> | undefined
   #closed = false
+  /** What this device holds of the record could not be read: nothing that is stored later mends that. */
+  #unread = false
   readonly loading: Promise<void>
 
   constructor(id: string, around: Surroundings) {
@@ -139,6 +147,7 @@ export class OpenRecord {
       synced: false,
       onDevice: 0,
       sending: 0,
+      restoring: false,
       unstored: 0,
       toDeliver: 0,
       savedAt: null,
@@ -276,6 +285,7 @@ export class OpenRecord {
   async #load(): Promise<void> {
     const { store } = this.#around
     try {
+      await this.#around.after
       const [state, outbox, refusals, head, live] = await Promise.all([
         store.state(this.id),
         store.outbox(this.id),
@@ -298,9 +308,30 @@ export class OpenRecord {
         disputed: this.#disputed(),
       })
     } catch (error) {
+      this.#unread = true
       this.#refresh({ trouble: troubleOf(error) })
     }
     this.#refresh({ loaded: true })
+    this.#count()
+  }
+
+  /** Take over what a window that is gone has left of this record. */
+  async adopt(): Promise<void> {
+    if (this.#closed || !this.#status.loaded) return
+    const { store } = this.#around
+    try {
+      const [outbox, live] = await Promise.all([store.outbox(this.id), this.#around.liveTabs()])
+      const known = new Set(this.#pending.map((one) => one.order))
+      const left = outbox.filter((item) => item.tab !== store.tab && !live.has(item.tab) && !known.has(item.order))
+      if (left.length === 0 || this.#closed) return
+      this.doc.transact(() => {
+        for (const item of left) Y.applyUpdate(this.doc, item.update, STORED)
+      }, STORED)
+      this.#pending.unshift(...left.map((item) => this.#stored(item)))
+    } catch (error) {
+      this.#refresh({ trouble: troubleOf(error) })
+    }
+    this.#pump()
     this.#count()
   }
 
@@ -352,7 +383,7 @@ export class OpenRecord {
       pending.order = order
       pending.unstored = false
       if (pending.state === 'saved') await pending.settle([order])
-      if (!this.#pending.some((one) => one.unstored)) this.#refresh({ trouble: null })
+      if (!this.#unread && !this.#pending.some((one) => one.unstored)) this.#refresh({ trouble: null })
     } catch (error) {
       pending.unstored = pending.state !== 'saved'
       this.#refresh({ trouble: troubleOf(error) })
@@ -380,7 +411,7 @@ export class OpenRecord {
     const { savedAt, version } = this.#status
     try {
       await store.keepState(this.id, Y.encodeStateAsUpdate(this.doc))
-      await store.keepHead(this.id, { savedAt, version, ...this.#title() })
+      await store.keepHead(this.id, { savedAt, version, seenAt: Date.now(), ...this.#title() })
     } catch (error) {
       this.#refresh({ trouble: troubleOf(error) })
     }
@@ -417,6 +448,8 @@ export class OpenRecord {
     this.#greeted = false
     this.#asked = null
     this.#budget = UPDATES_A_TICK
+    this.#opening++
+    this.#refresh({ restoring: false }) // it asks again
     for (const pending of this.#pending) pending.state = 'local'
     const { loginId, sealKey } = this.#around.writer()
     if (sealKey !== null) {
@@ -500,7 +533,9 @@ export class OpenRecord {
     // The difference as it is at the question: what comes in while others' edits are collected would be
     // in it as deletions that this device never made.
     this.#asked = this.#difference(stateVector)
+    const opening = this.#opening
     await this.#collect()
+    if (opening !== this.#opening) return // the connection is another one, and has its own question
     this.#greeted = this.#connection.link.kind === 'open'
     this.#pump()
     this.#count()
@@ -580,7 +615,10 @@ export class OpenRecord {
   }
 
   #sendDifference(update: Uint8Array): void {
-    if (this.#connection.send({ kind: 'sync_step2', update })) this.#sent.push(null)
+    if (!this.#connection.send({ kind: 'sync_step2', update })) return
+    this.#sent.push(null)
+    // Deletions are always all in it, and say nothing; words and values the server asked for.
+    if (hasStructs(update)) this.#refresh({ restoring: true })
   }
 
   #saved(count: number, version: number): void {
@@ -593,6 +631,7 @@ export class OpenRecord {
       this.#pending.splice(this.#pending.indexOf(pending), 1)
       ;(pending.mine ? settled : this.#returned).push(pending)
     }
+    if (!this.#sent.includes(null)) this.#refresh({ restoring: false })
     this.#settle(settled)
     if (this.#returned.length > 0) this.#ask()
     this.#refresh({ savedAt: Date.now(), version })
@@ -671,4 +710,9 @@ export class OpenRecord {
     this.#status = { ...before, ...change }
     this.statusChanges.tell()
   }
+}
+
+/** Whether an update (v1) holds more than deletions: it begins with the number of clients with structs. */
+function hasStructs(update: Uint8Array): boolean {
+  return update[0] !== 0
 }

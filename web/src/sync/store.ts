@@ -6,10 +6,10 @@
  */
 import * as Y from 'yjs'
 
-import { asked, openDatabase, StorageTrouble, transact, troubleOf } from './database'
-import type { ChangedDrafts } from './drafts'
-import { Listeners } from './listeners'
-import type { RefusedField } from './wire'
+import { asked, openDatabase, StorageTrouble, transact, troubleOf } from './database.js'
+import type { ChangedDrafts } from './drafts.js'
+import { Listeners } from './listeners.js'
+import type { RefusedField } from './wire.js'
 
 /** One edit that the server has not acknowledged. `order` is its place, given by the store. */
 export interface OutboxItem {
@@ -56,6 +56,8 @@ export interface RecordHead {
   readonly title: string
   readonly number: string
   readonly openedAt: number
+  /** When this device last took in what the record looks like. */
+  readonly seenAt?: number
   readonly savedAt: number | null
   readonly version: number | null
   /** Made on this device and not yet known to the server. */
@@ -87,6 +89,8 @@ export interface Aside {
 }
 
 const VERSION = 1
+/** Answers of the server that are kept for offline: pages of histories and boards, about 50 kB each. */
+const MOST_ANSWERS = 300
 const SCHEMA = ['outbox', 'states', 'heads', 'refusals', 'asides', 'cache'] as const
 
 export function nameOfStore(userId: string): string {
@@ -97,13 +101,14 @@ export function nameOfStore(userId: string): string {
 export class PersonStore {
   readonly troubles = new Listeners<StorageTrouble>()
   readonly changes = new Listeners<string>()
+  /** The window that this is opened for. */
+  readonly tab: string
   readonly #database: IDBDatabase
-  readonly #tab: string
   #closed = false
 
   private constructor(database: IDBDatabase, tab: string) {
     this.#database = database
-    this.#tab = tab
+    this.tab = tab
   }
 
   static async open(userId: string, tab: string): Promise<PersonStore> {
@@ -124,10 +129,12 @@ export class PersonStore {
 
   /** The item as stored; on disk when this resolves. */
   async append(item: Omit<OutboxItem, 'order' | 'tab'>): Promise<OutboxItem> {
-    const whole = { ...item, tab: this.#tab }
-    const order = await this.#write(['outbox'], (in_) =>
-      asked(in_.objectStore('outbox').add(whole)),
-    )
+    const whole = { ...item, tab: this.tab }
+    const order = await this.#write(['outbox'], (in_) => {
+      const adding = in_.objectStore('outbox').add(whole)
+      in_.commit() // at once: a window that closes now takes nothing of it back
+      return asked(adding)
+    })
     this.changes.tell(item.record)
     return { ...whole, order: Number(order) }
   }
@@ -137,7 +144,7 @@ export class PersonStore {
     return this.#read(['outbox'], (in_) => {
       const items = in_.objectStore('outbox')
       const found = record === undefined ? items.getAll() : items.index('record').getAll(record)
-      return asked(found as IDBRequest<OutboxItem[]>)
+      return asked(found as IDBRequest<OutboxItem[]>).then(inOrderOfWriting)
     })
   }
 
@@ -172,10 +179,10 @@ export class PersonStore {
       const states = in_.objectStore('states')
       const before = (await asked(states.get(record))) as StoredState | undefined
       const merged =
-        before === undefined || before.tab === this.#tab
+        before === undefined || before.tab === this.tab
           ? update
           : Y.mergeUpdates([before.update, update])
-      await asked(states.put({ record, update: merged, tab: this.#tab } satisfies StoredState))
+      await asked(states.put({ record, update: merged, tab: this.tab } satisfies StoredState))
     })
   }
 
@@ -250,9 +257,11 @@ export class PersonStore {
       const head: RecordHead = {
         ...emptyHead(record),
         ...before,
-        drafts: withChanges(before?.drafts, changed, this.#tab),
+        drafts: withChanges(before?.drafts, changed, this.tab),
       }
-      await asked(heads.put(head))
+      const putting = heads.put(head)
+      in_.commit()
+      await asked(putting)
     })
   }
 
@@ -266,7 +275,7 @@ export class PersonStore {
       const cache = in_.objectStore('cache')
       const key = draftsOf(form)
       const row = (await asked(cache.get(key))) as { value: KeptDrafts } | undefined
-      await asked(cache.put({ key, value: withChanges(row?.value, changed, this.#tab) }))
+      await asked(cache.put({ key, value: withChanges(row?.value, changed, this.tab) }))
     })
   }
 
@@ -300,7 +309,33 @@ export class PersonStore {
   }
 
   async cache(key: string, value: unknown): Promise<void> {
-    await this.#write(['cache'], (in_) => asked(in_.objectStore('cache').put({ key, value })))
+    await this.#write(['cache'], (in_) => asked(in_.objectStore('cache').put({ key, value, at: Date.now() })))
+  }
+
+  /** Forget records that nobody saw since `before` (ms since 1970) and of which nothing waits, and what
+   * was answered before that. Profiles stay: without them no form opens offline. */
+  async tidy(before: number, inUse: ReadonlySet<string>): Promise<void> {
+    const waiting = await this.waiting()
+    const refused = new Set((await this.refusals()).map((one) => one.record))
+    const stale = (await this.heads()).filter(
+      (head) =>
+        Math.max(head.openedAt, head.seenAt ?? 0, head.savedAt ?? 0) < before &&
+        !head.unborn &&
+        Object.keys(head.drafts ?? {}).length === 0 &&
+        !inUse.has(head.record) &&
+        !waiting.has(head.record) &&
+        !refused.has(head.record),
+    )
+    for (const head of stale) await this.forgetRecord(head.record)
+    await this.#write(['cache'], async (in_) => {
+      const cache = in_.objectStore('cache')
+      const rows = (await asked(cache.getAll())) as { key: string; at?: number }[]
+      const old = rows
+        .filter((row) => row.at !== undefined && !row.key.startsWith('profile'))
+        .sort((one, other) => (other.at ?? 0) - (one.at ?? 0))
+        .filter((row, place) => (row.at ?? 0) < before || place >= MOST_ANSWERS)
+      await Promise.all(old.map((row) => asked(cache.delete(row.key))))
+    })
   }
 
   // -- numbers in advance ---------------------------------------------------------------------------
@@ -359,6 +394,25 @@ export class PersonStore {
       throw trouble
     }
   }
+}
+
+/** An edit that did not fit at first was stored behind those after it: within one client its clocks say
+ * what came first. A deletion stands at the clock that it was made at, before what was written there. */
+function inOrderOfWriting(items: OutboxItem[]): OutboxItem[] {
+  const places = new Map<string, number[]>()
+  items.forEach((item, place) => {
+    const of = `${item.record} ${String(item.client)}`
+    places.set(of, [...(places.get(of) ?? []), place])
+  })
+  const ordered = [...items]
+  for (const taken of places.values()) {
+    const theirs = taken.map((place) => items[place] as OutboxItem)
+    theirs.sort((one, other) => one.fromClock - other.fromClock || one.toClock - other.toClock)
+    taken.forEach((place, index) => {
+      ordered[place] = theirs[index] as OutboxItem
+    })
+  }
+  return ordered
 }
 
 interface Pool {

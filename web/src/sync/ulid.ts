@@ -3,6 +3,11 @@
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 const TIME_LETTERS = 10
 
+/** Whether it is one, in either case. */
+export function isUlid(text: string): boolean {
+  return /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/i.test(text)
+}
+
 /** 26 letters of Crockford's base 32: 48 bits of milliseconds, 80 of randomness. */
 export function ulid(now: number = Date.now(), random: Uint8Array = randomBytes()): string {
   let time = Math.floor(now)

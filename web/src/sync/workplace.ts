@@ -4,17 +4,17 @@
  * Records with unsent work are delivered in the background whether they are on screen or not, and those
  * of today's queue are fetched before the network goes.
  */
-import { Api, type BoardRow, type CallOptions, type Listing, isProblem, Problem, Unreachable } from './api'
-import { browserSocket, type MakeSocket } from './connection'
-import { StorageTrouble, troubleOf } from './database'
-import { Drafts } from './drafts'
-import type { Json } from './fields'
-import { Listeners } from './listeners'
-import type { ProfileSummary } from './profile'
-import { LISTED, ProfilesKept } from './profiles_kept'
-import { honestyOf, OpenRecord, type Delivery, type Writer } from './record'
-import { leftDrafts, PersonStore, type Aside, type KeptRefusal, type RecordHead } from './store'
-import { ulid } from './ulid'
+import { Api, type BoardRow, type CallOptions, type Listing, isProblem, Problem, Unreachable } from './api.js'
+import { browserSocket, type MakeSocket } from './connection.js'
+import { StorageTrouble, troubleOf } from './database.js'
+import { Drafts } from './drafts.js'
+import type { Json } from './fields.js'
+import { Listeners } from './listeners.js'
+import type { ProfileSummary } from './profile.js'
+import { LISTED, ProfilesKept } from './profiles_kept.js'
+import { honestyOf, OpenRecord, type Delivery, type Writer } from './record.js'
+import { leftDrafts, PersonStore, type Aside, type KeptRefusal, type RecordHead } from './store.js'
+import { isUlid, ulid } from './ulid.js'
 
 /** One line of the sync chip's list. */
 export interface Standing {
@@ -68,6 +68,17 @@ const AT_ONCE = 2
 const POOL = 20
 const POOL_LOW = 12
 const FETCH_PATIENCE_MS = 15_000
+/** What the server says no to for good is asked again less and less often; its author sees why. */
+const FIRST_PAUSE_MS = 10_000
+const LONGEST_PAUSE_MS = 15 * 60_000
+/** A record that others work on is fetched again at most this often while it is not on screen here. */
+const FRESH_MS = 5 * 60_000
+/** What nobody opened or met in a queue for so long leaves the device, if nothing of it waits. */
+const KEEP_MS = 3 * 24 * 60 * 60_000
+const TIDY_EVERY_MS = 60 * 60_000
+
+/** How a visit to a record ended. `refused`: the server will say the same again. */
+type Visit = 'done' | 'refused' | 'unfinished'
 
 export class Workplace {
   readonly api: Api
@@ -78,6 +89,8 @@ export class Workplace {
   readonly replaced = new Listeners<string>()
   readonly #place: Place
   readonly #held = new Map<string, Held>()
+  /** Records that are being closed: what they hold is not on disk before that. */
+  readonly #closing = new Map<string, Promise<void>>()
   readonly #formDrafts = new Map<string, Drafts>()
   #overview: Overview
   #rounds: ReturnType<typeof setInterval> | undefined
@@ -85,6 +98,9 @@ export class Workplace {
   #closed = false
   #signInNeeded = false
   readonly #withoutPool = new Set<string>()
+  readonly #pauses = new Map<string, { tries: number; until: number }>()
+  readonly #fetchedAt = new Map<string, number>()
+  #tidiedAt = 0
   #reading = false
   #readAgain = false
 
@@ -154,6 +170,22 @@ export class Workplace {
 
   // -- records ------------------------------------------------------------------------------------
 
+  /** The id that an address means, which is an id or a number: as this device knows it, else as the server
+   * does. Null: there is no such record. Throws Unreachable when only the server could say. */
+  async idOf(address: string): Promise<string | null> {
+    if (isUlid(address)) return address.toUpperCase()
+    const number = address.toLowerCase()
+    const here = (await this.store.heads()).find((head) => head.number.toLowerCase() === number)
+    if (here !== undefined) return here.record
+    try {
+      const path = `/api/records/${encodeURIComponent(address)}`
+      return (await this.#asked(this.api.call<{ readonly id: string }>('GET', path))).id
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status === 401 || error.status >= 500) throw error
+      return error.status === 404 ? null : address // it is there: its connection says what is in the way
+    }
+  }
+
   /** The record, live in this window until as often released. */
   hold(id: string): OpenRecord {
     const held = this.#held.get(id)
@@ -169,6 +201,7 @@ export class Workplace {
       liveTabs: () => liveTabs(this.#place.tab),
       deliveries: () => this.#place.othersFor(id),
       serverNow: () => this.api.serverNow(),
+      after: this.#closing.get(id) ?? Promise.resolve(),
     })
     const made: Held = {
       record,
@@ -210,9 +243,19 @@ export class Workplace {
   release(id: string): void {
     const held = this.#held.get(id)
     if (held === undefined || --held.users > 0) return
+    // What is in memory only must not go with it; it is let go when the device has stored it.
+    if (held.record.status.unstored > 0) return
+    this.#letGo(id, held)
+  }
+
+  #letGo(id: string, held: Held): void {
     held.stop()
     this.#held.delete(id)
-    void held.record.close().then(() => this.#read())
+    const closing = held.record.close().then(() => this.#read())
+    this.#closing.set(id, closing)
+    void closing.finally(() => {
+      if (this.#closing.get(id) === closing) this.#closing.delete(id)
+    })
   }
 
   /** A new record, made on this device and on its disk when this resolves; the server hears of it when
@@ -318,7 +361,8 @@ export class Workplace {
   }
 
   #statusChanged(id: string, held: Held): void {
-    const { link } = held.record.status
+    const { link, unstored } = held.record.status
+    if (held.users <= 0 && unstored === 0 && this.#held.get(id) === held) this.#letGo(id, held)
     if (link.kind === 'open') this.#reached(true)
     else if (link.kind === 'waiting') this.#reached(false, link.since)
     else if (link.kind === 'ended' && link.ended.band === 'sign_in') this.#needSignIn()
@@ -351,16 +395,24 @@ export class Workplace {
     if (this.#busy || this.#closed || this.#signInNeeded) return
     this.#busy = true
     try {
-      const waiting = [...(await this.store.waiting()).keys()]
+      const waiting = await this.store.waiting()
       const unborn = (await this.store.heads()).filter((head) => head.unborn)
       const others = await this.#place.othersWaiting()
-      const due = new Set([...unborn.map((head) => head.record), ...waiting, ...others])
+      const due = new Set([...unborn.map((head) => head.record), ...waiting.keys(), ...others])
       for (const [id, held] of this.#held) {
         due.delete(id)
-        if (held.record.status.link.kind === 'idle') await this.#connect(held.record)
+        const { link, onDevice, sending } = held.record.status
+        if (link.kind === 'idle') await this.#connect(held.record)
+        // More lies here than this window wrote: another one may be gone, and nobody else sends it.
+        if ((waiting.get(id) ?? 0) > onDevice + sending) await held.record.adopt()
       }
-      await inTurn([...due], (id) => this.#visit(id, (status) => status.toDeliver === 0))
+      const now = performance.now()
+      const ready = [...due].filter((id) => (this.#pauses.get(id)?.until ?? 0) <= now)
+      await inTurn(ready, async (id) => {
+        await this.#noted(id, await this.#visit(id, (status) => status.toDeliver === 0))
+      })
       await this.#fillPools()
+      await this.#tidy()
     } catch (error) {
       this.#becomes({ trouble: troubleOf(error) })
     } finally {
@@ -368,38 +420,87 @@ export class Workplace {
     }
   }
 
-  /** Have these records on this device; those of today's queue, so that they open offline. */
-  async fetch(ids: readonly string[]): Promise<void> {
+  /** What came of a delivery: no good to ask at once again for what is refused. */
+  async #noted(id: string, visit: Visit): Promise<void> {
+    if (visit === 'done') this.#pauses.delete(id)
+    if (visit !== 'refused') return
+    const tries = (this.#pauses.get(id)?.tries ?? 0) + 1
+    const wait = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (tries - 1))
+    this.#pauses.set(id, { tries, until: performance.now() + wait })
+  }
+
+  /** Have these records on this device as they stand: those of today's queue, so that they open offline. */
+  async fetch(rows: readonly { readonly id: string; readonly version: number }[]): Promise<void> {
     const here = new Set(await this.store.records())
-    const missing = ids.filter((id) => !here.has(id) && !this.#held.has(id))
-    await inTurn(missing, (id) => this.#visit(id, () => true))
+    const versions = new Map((await this.store.heads()).map((head) => [head.record, head.version ?? 0]))
+    const now = performance.now()
+    const wanted = rows.filter(({ id, version }) => {
+      if (this.#held.has(id)) return false
+      if (!here.has(id)) return true
+      return version > (versions.get(id) ?? 0) && now - (this.#fetchedAt.get(id) ?? -FRESH_MS) >= FRESH_MS
+    })
+    await inTurn(
+      wanted.map(({ id }) => id),
+      async (id) => {
+        this.#fetchedAt.set(id, performance.now())
+        await this.#visit(id, () => true)
+      },
+    )
+  }
+
+  /** Forget what has not been needed for days. Only while the server is there to give it again. */
+  async #tidy(): Promise<void> {
+    if (!this.#overview.reached || performance.now() - this.#tidiedAt < TIDY_EVERY_MS) return
+    this.#tidiedAt = performance.now()
+    await this.store.tidy(Date.now() - KEEP_MS, new Set(this.#held.keys()))
   }
 
   /** Hold a record until it is synced and `done`, or until it fails. */
   async #visit(
     id: string,
     done: (status: OpenRecord['status']) => boolean,
-  ): Promise<void> {
-    if (this.#closed) return
+  ): Promise<Visit> {
+    if (this.#closed) return 'unfinished'
     const record = this.hold(id)
     try {
-      if (!(await this.#held.get(id)?.connecting)) return
-      await new Promise<void>((resolve) => {
-        const patience = setTimeout(resolve, FETCH_PATIENCE_MS)
-        const look = (): void => {
-          const { status } = record
-          const ended = status.link.kind === 'ended' || status.link.kind === 'waiting'
-          if (!ended && !(status.synced && done(status))) return
+      if (!(await this.#held.get(id)?.connecting)) {
+        return (await this.store.head(id))?.blocked ? 'refused' : 'unfinished'
+      }
+      const visit = await new Promise<Visit>((resolve) => {
+        const end = (how: Visit): void => {
           clearTimeout(patience)
           stop()
-          resolve()
+          resolve(how)
+        }
+        const patience = setTimeout(() => {
+          end('unfinished')
+        }, FETCH_PATIENCE_MS)
+        const look = (): void => {
+          const { status } = record
+          const { link } = status
+          if (status.synced && done(status)) end('done')
+          else if (link.kind === 'ended') end(link.ended.band === 'final' ? 'refused' : 'unfinished')
+          else if (link.kind === 'waiting') end('unfinished')
         }
         const stop = record.statusChanges.add(look)
         look()
       })
+      await this.#tellWhy(record, visit)
+      return visit
     } finally {
       this.release(id)
     }
+  }
+
+  /** Why the server takes nothing of a record with unsent work, for its author to see; gone once it does. */
+  async #tellWhy({ id, status }: OpenRecord, visit: Visit): Promise<void> {
+    const head = await this.store.head(id)
+    const why =
+      visit === 'refused' && status.onDevice > 0 && status.link.kind === 'ended'
+        ? status.link.ended.reason || String(status.link.ended.code)
+        : null
+    if (head === null || (visit !== 'done' && why === null) || (head.blocked ?? null) === why) return
+    await this.store.keepHead(id, { blocked: why })
   }
 
   // -- answers, or what was last answered -----------------------------------------------------------
@@ -444,6 +545,7 @@ export class Workplace {
   /** Signed in again: everything goes on. */
   signedIn(): void {
     this.#signInNeeded = false
+    this.#pauses.clear() // other rights, perhaps
     this.#becomes({ signInNeeded: false })
     for (const { record } of this.#held.values()) record.connect()
     void this.deliver()
@@ -540,7 +642,7 @@ const TAB_LOCK = 'fieldchart-tab-'
 
 /** Hold this window's name for as long as it lives. */
 export function holdTab(tab: string): void {
-  if (!('locks' in navigator)) return
+  if (typeof navigator === 'undefined' || !('locks' in navigator)) return
   void navigator.locks.request(TAB_LOCK + tab, () => new Promise(() => undefined))
 }
 

@@ -58,7 +58,7 @@ export function useBoard(profile: string, text: string): BoardState {
       try {
         const { rows, fresh } = await readAll(workplace, profile, text)
         if (wanted) setBoard({ rows: [...(await unborn(workplace, profile)), ...rows], fresh, error: null })
-        if (wanted && text === '') void workplace.fetch(rows.map((row) => row.id))
+        if (wanted && text === '') void workplace.fetch(rows)
       } catch (error) {
         if (wanted) setBoard((before) => ({ ...before, fresh: false, error }))
       }

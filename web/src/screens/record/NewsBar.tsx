@@ -1,55 +1,31 @@
 /** "Please refresh" without a refresh: what others changed since this page was opened, and by whom. */
-import type { Change } from '@fieldchart/client'
 import { Button } from '@mantine/core'
-import { type ReactNode, useEffect, useRef, useState } from 'react'
+import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useLocation } from 'wouter'
 
 import { useListened } from '../../app/context'
 import { titleOf } from '../../fields/naming'
 import { useOnScreen } from './context'
+import { useNews } from './news'
 import { ALL, sectionsOf } from './Rail'
 
 const MOST_NAMED = 4
-/** The update that heals follows the refusal at once. */
-const HEALING_MS = 2_000
 
 export function NewsBar({ page }: { page: string }): ReactNode {
   const { t } = useTranslation()
   const { record, profile } = useOnScreen()
   const [, go] = useLocation()
-  const [changes, setChanges] = useState<ReadonlyMap<string, string>>(new Map())
-  /** What comes with the first answer was there before; what comes after an outage is news. */
-  const seen = useRef(record.status.synced)
-  useEffect(() => {
-    const sections = new Set(profile.sections.map((section) => section.name))
-    const stops = [
-      record.statusChanges.add(() => {
-        seen.current ||= record.status.synced
-      }),
-      record.fieldChanges.add((change: Change) => {
-        if (!change.remote || !seen.current || !sections.has(change.field.split('.')[0] ?? '')) return
-        // The server takes back what it refused us: its own bar tells of that.
-        const isHealed = record.status.refusals.some(
-          (one) => Date.now() - one.at < HEALING_MS && one.fields.some((of) => of.field === change.field),
-        )
-        if (isHealed) return
-        const name = change.client === null ? '' : (record.presence.nameOf(change.client) ?? '')
-        setChanges((before) => new Map(before).set(change.field, name))
-      }),
-    ]
-    return () => {
-      for (const stop of stops) stop()
-    }
-  }, [record, profile])
-  const fields = [...changes.keys()]
+  const { news, close } = useNews(record, profile)
+  const fields = [...news.keys()]
   const differing = useListened(record.drafts.changes, () =>
     fields.filter((field) => record.drafts.get(field) !== null).join(' '),
   )
   if (fields.length === 0) return null
 
   const byName = new Map<string, string[]>()
-  for (const [field, name] of changes) {
+  for (const [field, names] of news) {
+    const name = names.join(', ')
     const titles = byName.get(name) ?? []
     const title = titleOf(profile, field, t)
     if (!titles.includes(title)) byName.set(name, [...titles, title])
@@ -70,7 +46,7 @@ export function NewsBar({ page }: { page: string }): ReactNode {
         lookAt(field)
       }, TURNED_MS)
     } else lookAt(field)
-    setChanges(new Map())
+    close()
   }
   return (
     <div className="bar" data-kind="news" data-testid="news">
@@ -95,19 +71,13 @@ export function NewsBar({ page }: { page: string }): ReactNode {
           }}
           onClick={() => {
             for (const field of differing.split(' ')) record.drafts.set(field, null)
-            setChanges(new Map())
+            close()
           }}
         >
           {t('field.takeTheirs')}
         </Button>
       )}
-      <Button
-        size="sm"
-        variant="subtle"
-        onClick={() => {
-          setChanges(new Map())
-        }}
-      >
+      <Button size="sm" variant="subtle" onClick={close}>
         {t('close')}
       </Button>
     </div>

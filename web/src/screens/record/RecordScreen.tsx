@@ -1,10 +1,11 @@
 /** One record: banner, steps, forms from the profile, hand-off. */
-import { type OpenRecord, type Profile, Unreachable } from '@fieldchart/client'
+import { isUlid, type OpenRecord, type Profile, Unreachable } from '@fieldchart/client'
 import { Text } from '@mantine/core'
 import { type ReactNode, useCallback, useEffect, useSyncExternalStore, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { Redirect } from 'wouter'
 
-import { useMe, useProfile, useRecord, useStatus, useWorkplace } from '../../app/context'
+import { useAsked, useMe, useProfile, useRecord, useStatus, useWorkplace } from '../../app/context'
 import { Banner } from './Banner'
 import { RecordBars } from './Bars'
 import { RecordOnScreen } from './context'
@@ -16,7 +17,28 @@ import { pageFor, Rail, sectionsOf } from './Rail'
 import { useScrollPlace } from './scrolling'
 import { SectionCard } from './SectionCard'
 
+/** A record by its id or number. A number is turned into the id first: two addresses of one record would
+ * be two documents of it in one window. */
 export default function RecordScreen({ id, page }: { id: string; page: string | null }): ReactNode {
+  const { t } = useTranslation()
+  const workplace = useWorkplace()
+  const isId = isUlid(id) && id === id.toUpperCase()
+  const found = useAsked(
+    async () => ({ value: isId ? id : await workplace.idOf(id), fresh: true }),
+    [workplace, id],
+  )
+  if (isId || found.value === id) return <ById id={id} page={page} />
+  if (found.value !== null) return <Redirect to={`/records/${found.value}${page === null ? '' : `/${page}`}`} replace />
+  if (found.error !== null) return <Text role="alert">{t('record.notHere')}</Text>
+  if (!found.fresh) return <p role="status">{t('loading')}</p>
+  return (
+    <div className="bar" data-kind="trouble" role="alert">
+      <span className="bar-text">{t('record.unknown', { address: id })}</span>
+    </div>
+  )
+}
+
+function ById({ id, page }: { id: string; page: string | null }): ReactNode {
   const record = useRecord(id)
   const { t } = useTranslation()
   return record === null ? <p role="status">{t('loading')}</p> : <Opened key={record.doc.clientID} record={record} page={page} />
@@ -85,7 +107,12 @@ function Chart(props: { record: OpenRecord; profile: Profile; page: string | nul
     record.presence.show({ page })
   }, [record, page])
   useEffect(() => {
-    for (const section of profile.sections) record.fields.observe(section.name)
+    for (const section of profile.sections) {
+      record.fields.observe(section.name)
+      for (const field of section.fields) {
+        if (field.kind === 'narrative') record.fields.observeText(field.name)
+      }
+    }
   }, [record, profile])
   useSaveKey()
   return (

@@ -140,6 +140,8 @@ export async function bedside(
     tab?: string
     live?: readonly string[]
     deliveries?: readonly Delivery[]
+    /** What the first connections find, each when its promise says so. */
+    deliveriesLater?: Promise<readonly Delivery[]>[]
     store?: PersonStore
   } = {},
 ): Promise<Bedside> {
@@ -150,7 +152,7 @@ export async function bedside(
     url: `ws://clinic.test/sync/${RECORD}`,
     makeSocket: server.makeSocket,
     liveTabs: () => Promise.resolve(new Set(options.live ?? [])),
-    deliveries: () => Promise.resolve(options.deliveries ?? []),
+    deliveries: () => options.deliveriesLater?.shift() ?? Promise.resolve(options.deliveries ?? []),
   }
   const record = new OpenRecord(RECORD, around)
   await record.loading

@@ -1,7 +1,7 @@
 import * as Y from 'yjs'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 
-import { honestyOf, type OpenRecord } from '../record'
+import { type Delivery, honestyOf, type OpenRecord } from '../record'
 import { PersonStore } from '../store'
 import { bedside, connected, FakeServer, NURSE, RECORD, someone, until } from './clinic'
 
@@ -383,4 +383,66 @@ test('what another person left sealed is delivered first, and forgotten in their
   // Not before an answer that came after the acknowledgement: what was refused is taken back by then.
   const asked = server.last.sent.filter((message) => message.kind === 'sync_step1')
   expect(asked).toHaveLength(2)
+})
+
+describe('a server that was restored from an older backup', () => {
+  test('is given again what it lacks, and nothing is called saved before it says so anew', async () => {
+    const server = new FakeServer()
+    const person = someone()
+    const { record, store } = await atBedside(server, person)
+    await connected(server, record)
+    record.set('vitals.pulse', 80)
+    server.acknowledge()
+    await until(async () => (await store.outbox()).length === 0, 'it is settled')
+    expect(honestyOf(record.status)).toBe('saved')
+
+    const restored = new FakeServer() // knows nothing of it
+    await record.close()
+    const again = await atBedside(restored, person, { store })
+    await connected(restored, again.record)
+    expect(honestyOf(again.record.status)).toBe('sending')
+    expect(restored.doc.getMap('vitals').get('pulse')).toBe(80)
+
+    restored.acknowledge()
+    expect(honestyOf(again.record.status)).toBe('saved')
+  })
+})
+
+describe('storage that cannot be read', () => {
+  test('stays told, whatever is stored later', async () => {
+    const person = someone()
+    const store = await PersonStore.open(person, 'tab-1')
+    vi.spyOn(store, 'outbox').mockRejectedValueOnce(new DOMException('', 'UnknownError'))
+    const { record } = await atBedside(new FakeServer(), person, { store })
+    expect(honestyOf(record.status)).toBe('trouble')
+
+    record.set('vitals.pulse', 80)
+    await record.stored()
+    expect(honestyOf(record.status)).toBe('trouble')
+  })
+})
+
+describe('a connection that breaks while others’ edits are collected', () => {
+  test('does not begin the next one before the server has asked', async () => {
+    const server = new FakeServer()
+    let collected = (): void => undefined
+    const slow = new Promise<readonly Delivery[]>((resolve) => {
+      collected = () => {
+        resolve([])
+      }
+    })
+    const { record } = await atBedside(server, someone(), { deliveriesLater: [slow] })
+    record.set('vitals.pulse', 80)
+    record.connect()
+    await until(() => server.sockets.length === 1, 'it connects')
+    server.accept()
+    server.last.end(1006)
+    record.hurry()
+    await until(() => server.sockets.length === 2, 'it connects again')
+    server.last.open()
+    collected()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+
+    expect(server.last.sent.filter((one) => one.kind === 'update')).toEqual([])
+  })
 })

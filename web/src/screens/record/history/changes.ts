@@ -59,6 +59,19 @@ export function historyPage(
   )
 }
 
+/** The last changes, newest first, as the server knows them now; nothing is kept. */
+export async function recentChanges(
+  workplace: Workplace,
+  record: string,
+): Promise<readonly RecordChange[]> {
+  const page = await workplace.api.call<Listing<RecordChange>>(
+    'GET',
+    `/api/records/${encodeURIComponent(record)}/history`,
+    { query: { limit: PAGE } },
+  )
+  return page.items
+}
+
 /** A record as it stood at a version. */
 export interface PastRecord {
   readonly version: number
