@@ -1,7 +1,8 @@
 """A second version of the web app: the same program, with no file under the name that it had.
 
-What a build with a change in every module leaves, in a tenth of a second and without Node: each file
-whose name carries a hash gets another one wherever it is named, so an old window finds nothing of its own.
+What a build with a change in every module leaves, in a tenth of a second and without Node: each
+file whose name carries a hash gets another one wherever it is named, so that an old window finds
+nothing of its own.
 """
 
 import re

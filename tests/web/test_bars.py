@@ -69,7 +69,7 @@ CUTTABLE = """() => {
     }
     window.cut = cut => { isCut = cut; if (cut) for (const socket of all) socket.close() }
 }"""
-"""Gives the page `cut(true)`: its sockets end and no new one opens, as in a dead corner of a ward."""
+"""Gives the page `cut(true)`: its sockets end and no new one opens, as in a dead corner."""
 
 
 def test_the_bar_names_the_authors_of_what_came_after_an_outage_and_of_shared_text(

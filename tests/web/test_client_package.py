@@ -1,4 +1,4 @@
-"""`@fieldchart/client` as other programs get it: packed, installed, run by Node and by a bare page."""
+"""`@fieldchart/client` as others get it: packed, installed, run by Node and by a bare page."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def run(*command: str, cwd: Path, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A program's folder with the packed package in it; what it depends on is linked, not fetched."""
+    """A program's folder with the packed package; what it depends on is linked, not fetched."""
     folder = tmp_path_factory.mktemp("program")
     run("npm", "pack", "--offline", "--pack-destination", str(folder), cwd=PACKAGE)
     [tarball] = folder.glob("*.tgz")
@@ -63,7 +63,13 @@ def test_the_tarball_holds_modules_types_and_words_and_no_sources(installed: Pat
     place = installed / "node_modules" / "@fieldchart" / "client"
     names = {path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file()}
 
-    assert {"package.json", "README.md", "dist/LICENSE", "dist/index.js", "dist/index.d.ts"} <= names
+    assert {
+        "package.json",
+        "README.md",
+        "dist/LICENSE",
+        "dist/index.js",
+        "dist/index.d.ts",
+    } <= names
     assert {Path(name).suffix for name in names} <= {".js", ".ts", ".json", ".md", ""}
     assert not [name for name in names if "test" in name or re.search(r"(?<!\.d)\.ts$", name)]
 

@@ -19,7 +19,9 @@ def newer(tmp_path: Path) -> Path:
 
 
 def version_of(window: Window) -> str | None:
-    mark: str | None = window.page.evaluate("() => document.documentElement.dataset.version ?? null")
+    mark: str | None = window.page.evaluate(
+        "() => document.documentElement.dataset.version ?? null"
+    )
     return mark
 
 
@@ -120,7 +122,7 @@ def test_an_old_window_goes_on_beside_a_new_one_until_its_user_takes_the_new_ver
     expect(beside.box("vitals.pulse")).to_have_value("81")
     beside.box("vitals.respiratory_rate").fill("1")
 
-    # A screen that it never opened is gone with its version: it says so, and loading it keeps drafts.
+    # A screen that it never opened is gone with its version: it says so; loading it keeps drafts.
     beside.page.context.new_cdp_session(beside.page).send("Network.clearBrowserCache")
     beside.page.get_by_role("link", name="Trends").click()
     expect(beside.page.get_by_test_id("screen-missing")).to_be_visible()
@@ -185,9 +187,7 @@ def test_a_device_that_cannot_store_what_was_typed_keeps_the_old_version(
 
     nurse.page.evaluate("() => window.roomAgain()")
     expect(nurse.chip).to_contain_text("1 waiting")
-    nurse.until(
-        "async () => (await window.fieldchart.at.workplace.store.outbox()).length === 1"
-    )
+    nurse.until("async () => (await window.fieldchart.at.workplace.store.outbox()).length === 1")
     take(nurse)
     expect(nurse.box("vitals.pulse")).to_have_value("88")
     own_server.start()
