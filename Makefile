@@ -43,9 +43,10 @@ format: $(VENV)/.synced ## format the code and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.synced ## write anew the settings table and what README's tour and the example days print
+docs: $(VENV)/.synced ## write anew the settings table, what README's tour and the example days print, the names the app has words for
 	$(BIN)/python -m tests.test_docs
 	$(BIN)/python -m tests.examples.test_example_days
+	$(BIN)/python -m tests.server.test_names_for_screens
 
 web: $(BUNDLE) ## build the web app that the server serves at /
 

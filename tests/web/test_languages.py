@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 from tests.support.live_server import LiveServer
 from tests.web.conftest import OpenWindow, Window
 from tests.web.test_offline import until_offline_ready
+from tests.web.test_two_people import FORCED
 
 ALL_WORDS_ARE_HERE = """async () => {
   const { profiles } = window.fieldchart.at.workplace
@@ -90,3 +91,35 @@ def test_the_language_is_switched_without_the_server(
     own_server.start()
     nurse.expect_saved()
     assert own_server.record(record)["fields"]["vitals"] == {"pulse": 88}
+
+
+def test_a_refusal_is_explained_in_the_persons_language(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    nurse = open_window(server, "nurse", language="sw-TZ")
+    nurse.open_record(server.new_record(), "consultation")
+
+    nurse.page.evaluate(FORCED)
+
+    refusal = nurse.page.get_by_test_id("refusal")
+    expect(refusal).to_contain_text("Mpango wa matibabu")
+    expect(refusal).to_contain_text("Huandikwa na hawa tu: Tabibu.")
+    expect(refusal).not_to_contain_text("do not write")
+    nurse.chip.click()
+    lines = nurse.page.get_by_role("dialog")
+    expect(lines).to_contain_text("Mpango wa matibabu: Huandikwa na hawa tu: Tabibu.")
+
+
+def test_the_audit_trail_and_the_dashboard_speak_french(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    supervisor = open_window(server, "supervisor", language="fr-FR")
+    supervisor.page.locator("header .chip-person").click()
+    supervisor.page.get_by_role("menuitem", name="Journal d'audit").click()
+    trail = supervisor.page.get_by_test_id("audit-lines")
+    expect(trail).to_contain_text("une modification a été acceptée")
+    expect(trail).not_to_contain_text("an update of a record")
+
+    supervisor.page.get_by_role("link", name="Tableau de bord").click()
+    metrics = supervisor.page.locator("#panel-metrics").locator("xpath=../..")
+    expect(metrics).to_contain_text("Attente avant le triage")

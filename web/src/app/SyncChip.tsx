@@ -6,8 +6,10 @@ import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
-import { useOverview, useWorkplace } from './context'
+import { titleOf } from '../fields/naming'
+import { useOverview, useProfile, useWorkplace } from './context'
 import { exportAside, exportRecord } from './export'
+import { endSaid, refusalSaid } from './server_words'
 import { clockTime, dayAndTime, megabytes } from './times'
 
 type State = 'trouble' | 'sign_in' | 'waiting' | 'sending' | 'conflict' | 'refused' | 'saved'
@@ -210,15 +212,11 @@ function RecordLine(props: {
           </Text>
         )}
         {link?.kind === 'ended' && (
-          <Text size="sm">{t('state.ended', { code: link.ended.code, reason: link.ended.reason })}</Text>
+          <Text size="sm">{t('state.ended', { code: link.ended.code, reason: endSaid(link.ended, t) })}</Text>
         )}
         {props.refusals.map((refusal) => (
           <div key={refusal.id}>
-            {refusal.fields.map((field) => (
-              <Text size="sm" key={field.field}>
-                {t('refusal.short', { field: field.field, reason: field.reason })}
-              </Text>
-            ))}
+            <RefusedFields refusal={refusal} profileName={head.profile} />
             <Button size="xs" variant="default" onClick={() => void workplace.forgetRefusal(refusal)}>
               {t('refusal.dismiss')}
             </Button>
@@ -232,6 +230,20 @@ function RecordLine(props: {
       )}
     </div>
   )
+}
+
+/** What was refused, by the titles that the record's profile gives its fields. */
+function RefusedFields({ refusal, profileName }: { refusal: KeptRefusal; profileName: string }): ReactNode {
+  const { t } = useTranslation()
+  const profile = useProfile(profileName).value
+  return refusal.fields.map((one) => (
+    <Text size="sm" key={one.field}>
+      {t('refusal.short', {
+        field: profile === null ? one.field : titleOf(profile, one.field, t),
+        reason: refusalSaid(one, profile, t),
+      })}
+    </Text>
+  ))
 }
 
 function AsideLine({ aside }: { aside: Aside }): ReactNode {

@@ -1,10 +1,11 @@
 /** What is to be said about a field's lock: beside the field, and about a text that it stopped. */
-import { Problem, Unreachable } from '@fieldchart/client'
+import { Unreachable } from '@fieldchart/client'
 import { Button, Group } from '@mantine/core'
 import { type MouseEvent, type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { useNow, useWorkplace } from '../app/context'
+import { failureSaid } from '../app/server_words'
 import { timeLeft } from '../app/times'
 import { useOnScreen } from '../screens/record/context'
 import type { Held } from './useFieldLock'
@@ -125,7 +126,7 @@ function Ask({ name, title }: { name: string; title: string }): ReactNode {
       setSaid(t('lock.asked'))
     } catch (error) {
       if (error instanceof Unreachable) setSaid(t('lock.notReached'))
-      else setSaid(error instanceof Problem ? error.detail : String(error))
+      else setSaid(failureSaid(error, t))
     }
   }
   return (

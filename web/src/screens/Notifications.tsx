@@ -10,7 +10,7 @@ import { useNow, useProfile, useWorkplace } from '../app/context'
 import { useEvents } from '../app/events'
 import { dayAndTime, minutesSince } from '../app/times'
 import { titleOf } from '../fields/naming'
-import { failureSaid } from './record/disputes/words'
+import { eventSaid, failureSaid } from '../app/server_words'
 
 const PAGE = 50
 const SOON_MINUTES = 60
@@ -95,7 +95,7 @@ export default function Notifications(): ReactNode {
 function Told({ told, onSeen }: { told: Notification; onSeen: () => void }): ReactNode {
   const { t, i18n } = useTranslation()
   const profile = useProfile(told.profile)
-  const title = titleSaid(told, profile.value, t)
+  const title = eventSaid(told.event, told.title, profile.value, t)
   const now = useNow()
   const minutes = minutesSince(told.at, now)
   const who = told.updated_by ?? told.completed_by ?? told.by
@@ -125,19 +125,8 @@ function Told({ told, onSeen }: { told: Notification; onSeen: () => void }): Rea
   )
 }
 
-/** Events that a profile declares have its title; the server's own are named here. */
-const OWN = [
-  'conflict', 'assigned', 'lock_asked', 'lock_broken', 'refusal_asked', 'refusal_applied', 'refusal_dismissed', 'break_glass',
-] as const
-
 /** What these tell of stands on the record's page of conflicts and refusals. */
 const ABOUT_REFUSALS: ReadonlySet<string> = new Set(['conflict', 'refusal_asked', 'refusal_applied', 'refusal_dismissed'])
-
-function titleSaid(told: Notification, profile: Profile | null, t: Parameters<typeof titleOf>[2]): string {
-  const own = OWN.find((event) => event === told.event)
-  if (own !== undefined) return t(`event.${own}`)
-  return profile?.events[told.event] ?? (told.title || told.event)
-}
 
 const MOST_NAMED = 6
 

@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next'
 import { useProfile, useWorkplace } from '../app/context'
 import type { ListedRefusal } from './record/disputes/disputes'
 import { RefusalCard } from './record/disputes/RefusalCard'
-import { failureSaid } from './record/disputes/words'
+import { failureSaid } from '../app/server_words'
 
 const PAGE = 50
 

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 
 import { useDevice } from '../app/context'
 import { LanguageChoice } from '../app/LanguageChoice'
+import { failureSaid } from '../app/server_words'
 import { initialsOf } from '../app/times'
 
 export function SignIn({ locked = null }: { locked?: Person | null }): ReactNode {
@@ -34,7 +35,7 @@ export function SignIn({ locked = null }: { locked?: Person | null }): ReactNode
     try {
       setDenial(await device.signIn(username.trim(), password))
     } catch (error) {
-      setDenial({ why: 'failed', detail: String(error) })
+      setDenial({ why: 'failed', error })
     }
     setPassword('')
     setBusy(false)
@@ -140,6 +141,6 @@ function wordsOf(denial: Denial, t: Words): string {
     case 'unknown_offline':
       return t('signIn.unknownOffline')
     case 'failed':
-      return t('signIn.failed', { detail: denial.detail })
+      return t('signIn.failed', { detail: failureSaid(denial.error, t) })
   }
 }

@@ -68,6 +68,8 @@ export class Problem extends Error {
   readonly title: string
   readonly detail: string
   readonly errors: readonly ProblemField[]
+  /** Who holds the field that was asked for. */
+  readonly holder: string | null
   readonly retryAfterS: number | null
 
   constructor(status: number, body: ProblemBody, retryAfterS: number | null) {
@@ -77,6 +79,7 @@ export class Problem extends Error {
     this.title = body.title ?? String(status)
     this.detail = body.detail ?? ''
     this.errors = body.errors ?? []
+    this.holder = body.holder?.name ?? null
     this.retryAfterS = retryAfterS
   }
 }
@@ -91,6 +94,7 @@ interface ProblemBody {
   readonly title?: string
   readonly detail?: string
   readonly errors?: readonly ProblemField[]
+  readonly holder?: { readonly name?: string }
 }
 
 export interface CallOptions {

@@ -28,7 +28,7 @@ export type Denial =
   | { readonly why: 'too_often'; readonly seconds: number | null }
   /** The server is out of reach, and this device does not know the person. */
   | { readonly why: 'unknown_offline' }
-  | { readonly why: 'failed'; readonly detail: string }
+  | { readonly why: 'failed'; readonly error: unknown }
 
 export interface DeviceOptions {
   readonly origin: string
@@ -287,5 +287,5 @@ function denialOf(error: unknown): Denial {
   if (error instanceof Problem && error.status === 429) {
     return { why: 'too_often', seconds: error.retryAfterS }
   }
-  return { why: 'failed', detail: error instanceof Problem ? error.detail : String(error) }
+  return { why: 'failed', error }
 }

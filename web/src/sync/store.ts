@@ -63,11 +63,22 @@ export interface RecordHead {
   /** Made on this device and not yet known to the server. */
   readonly unborn: boolean
   readonly patientId: string | null
-  /** Why the server did not take a record that was made here, in its words. */
-  readonly blocked?: string | null
+  /** Why the server did not take a record that was made here. */
+  readonly blocked?: Blocked | null
   /** What was typed into fields and is not written. */
   readonly drafts?: KeptDrafts
 }
+
+/** A problem as it was answered: words are found for it when it is shown. */
+export interface KeptProblem {
+  readonly type: string
+  readonly title: string
+  readonly detail: string
+  readonly errors: readonly { readonly field: string; readonly rule: string; readonly reason: string }[]
+}
+
+/** Why the server takes nothing of a record: its problem, or how it closed the connection. */
+export type Blocked = KeptProblem | { readonly code: number; readonly reason: string }
 
 export interface KeptRefusal {
   readonly id: string

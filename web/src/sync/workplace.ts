@@ -338,7 +338,8 @@ export class Workplace {
     // The next round asks without the number, and the server gives another.
     if (error.errors.some((one) => one.field === 'number')) await this.store.keepHead(id, { number: '' })
     else if (error.status < 500 && error.status !== 401) {
-      await this.store.keepHead(id, { blocked: error.detail || error.title })
+      const { type, title, detail, errors } = error
+      await this.store.keepHead(id, { blocked: { type, title, detail, errors } })
     }
     return false
   }
@@ -497,9 +498,11 @@ export class Workplace {
     const head = await this.store.head(id)
     const why =
       visit === 'refused' && status.onDevice > 0 && status.link.kind === 'ended'
-        ? status.link.ended.reason || String(status.link.ended.code)
+        ? { code: status.link.ended.code, reason: status.link.ended.reason }
         : null
-    if (head === null || (visit !== 'done' && why === null) || (head.blocked ?? null) === why) return
+    if (head === null || (visit !== 'done' && why === null)) return
+    const before = head.blocked ?? null
+    if (before === null ? why === null : why !== null && 'code' in before && before.code === why.code) return
     await this.store.keepHead(id, { blocked: why })
   }
 

@@ -8,7 +8,8 @@ import { Link } from 'wouter'
 import { useWorkplace } from '../../app/context'
 import { saveFile } from '../../app/files'
 import { dayAndTime } from '../../app/times'
-import { failureSaid } from '../record/disputes/words'
+import names from '../../i18n/server_names.json'
+import { actionSaid, failureSaid } from '../../app/server_words'
 
 interface AuditLine {
   readonly id: string
@@ -24,14 +25,6 @@ interface AuditLine {
   readonly detail: string
 }
 
-/** What the server files entries under (server/audit/actions.py), by the names that exports have. */
-const ACTIONS = [
-  'create', 'read', 'open', 'query', 'update', 'deliver', 'delete', 'refuse', 'conflict', 'lock_acquired',
-  'lock_released', 'lock_expired', 'lock_broken', 'resolve', 'apply', 'dismiss', 'ask', 'step', 'assign', 'cancel',
-  'amend', 'login', 'logout', 'login_revoked', 'login_expired', 'logins_read', 'user_added', 'user_disabled',
-  'roles_changed', 'password_changed', 'break_glass', 'break_glass_end', 'audit_read', 'audit_export', 'backup',
-  'restore', 'prune', 'compact',
-] as const
 const OUTCOMES = ['success', 'denied', 'failure'] as const
 const PAGE = 100
 
@@ -153,7 +146,7 @@ function Filters(props: { draft: Filter; onDraft: (draft: Filter) => void; onFil
       <NativeSelect
         label={t('audit.action')}
         value={draft.action}
-        data={[any, ...ACTIONS.map((value) => ({ value, label: value }))]}
+        data={[any, ...names.actions.map((value) => ({ value, label: `${actionSaid(value, value, t)} (${value})` }))]}
         onChange={(event) => {
           onDraft({ ...draft, action: event.currentTarget.value })
         }}
@@ -209,7 +202,7 @@ function Lines({ lines }: { lines: readonly AuditLine[] }): ReactNode {
               <td>{dayAndTime(line.at, i18n.language)}</td>
               <td>{line.user?.name ?? t('history.server')}</td>
               <td>
-                <bdi>{line.action}</bdi> <span className="quiet">{line.meaning}</span>
+                {actionSaid(line.action, line.meaning, t)} <bdi className="quiet">{line.action}</bdi>
               </td>
               <td>{line.outcome === 'success' ? t('audit.success') : <strong>{outcomeSaid(line.outcome, t)}</strong>}</td>
               <td>

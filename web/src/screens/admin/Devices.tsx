@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next'
 import { useWorkplace } from '../../app/context'
 import { dayAndTime } from '../../app/times'
 import { CLOCK_OFF_MS } from '../record/disputes/disputes'
-import { failureSaid } from '../record/disputes/words'
+import { failureSaid } from '../../app/server_words'
 
 interface SignedInDevice {
   readonly id: string

@@ -5,7 +5,7 @@ import { type FormEvent, type ReactNode, useCallback, useEffect, useId, useState
 import { useTranslation } from 'react-i18next'
 
 import { useAllProfiles, useMe, useWorkplace } from '../../app/context'
-import { failureSaid } from '../record/disputes/words'
+import { failureSaid } from '../../app/server_words'
 
 interface UserAccount {
   readonly id: string

@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next'
 
 import { useWorkplace } from '../../app/context'
 import { EditorOf } from '../../fields/editors'
-import { failureSaid } from '../record/disputes/words'
+import { failureSaid } from '../../app/server_words'
 import { titleOfStep, To } from './behind'
 import type { Approval } from './overview'
 

@@ -4,6 +4,7 @@ import { useMemo } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { useMe, useWorkplace } from '../../app/context'
+import { problemSaid } from '../../app/server_words'
 
 export interface VisitCalls {
   /** The record of who is called; null where nobody was. */
@@ -23,8 +24,9 @@ export function useVisitCalls(say: (words: string) => void): VisitCalls {
   return useMemo(() => {
     const why = (error: unknown): void => {
       if (error instanceof Unreachable) say(t('queue.needsServer'))
-      else if (error instanceof Problem && error.status === 409) say(t('queue.taken', { reason: error.detail }))
-      else if (error instanceof Problem) say(error.detail || error.title)
+      else if (error instanceof Problem && error.status === 409) {
+        say(t('queue.taken', { reason: problemSaid(error, null, t) }))
+      } else if (error instanceof Problem) say(problemSaid(error, null, t))
       else throw error
     }
     const path = (record: string, role: string): string => `/api/records/${record}/assignments/${role}`

@@ -3,6 +3,7 @@ import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { useOverview, useStatus } from '../../app/context'
+import { endSaid, problemSaid } from '../../app/server_words'
 import { ConflictBars } from './ConflictBar'
 import { useOnScreen } from './context'
 import { EmergencyAccess, EmergencyBar, NOT_ALLOWED } from './Emergency'
@@ -21,7 +22,7 @@ export function RecordBars({ page, disputes }: { page: string; disputes: boolean
         <Blocked />
         {link.kind === 'ended' && link.ended.band === 'final' && (
           <div className="bar" data-kind="trouble">
-            <span className="bar-text">{t('record.ended', { reason: link.ended.reason })}</span>
+            <span className="bar-text">{t('record.ended', { reason: endSaid(link.ended, t) })}</span>
           </div>
         )}
         {disputes && (
@@ -40,12 +41,12 @@ export function RecordBars({ page, disputes }: { page: string; disputes: boolean
 /** A record that was made here and that the server does not take. What was written stays here. */
 function Blocked(): ReactNode {
   const { t } = useTranslation()
-  const { record } = useOnScreen()
+  const { record, profile } = useOnScreen()
   const { standings } = useOverview()
   const why = standings.find((one) => one.head.record === record.id)?.head.blocked ?? null
   return why === null ? null : (
     <div className="bar" data-kind="refused" data-testid="blocked">
-      <span className="bar-text">{t('record.blocked', { reason: why })}</span>
+      <span className="bar-text">{t('record.blocked', { reason: 'code' in why ? endSaid(why, t) : problemSaid(why, profile, t) })}</span>
     </div>
   )
 }

@@ -5,6 +5,7 @@ import { type FormEvent, type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { useMe, useNow, useWorkplace } from '../../app/context'
+import { failureSaid } from '../../app/server_words'
 import { clockTime } from '../../app/times'
 import { useField, useOnScreen, usePeople } from './context'
 
@@ -35,7 +36,7 @@ export function EmergencyAccess({ record, alone }: { record: OpenRecord; alone: 
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== NOT_NEEDED) {
         if (error instanceof Unreachable) setSaid(t('lock.notReached'))
-        else setSaid(error instanceof Problem ? error.detail : String(error))
+        else setSaid(failureSaid(error, t))
         return
       }
     }
@@ -87,7 +88,7 @@ export function EmergencyBar(): ReactNode {
       await workplace.api.call('DELETE', `/api/records/${record.id}/break-glass`)
     } catch (error) {
       if (error instanceof Unreachable) setSaid(t('lock.notReached'))
-      else setSaid(error instanceof Problem ? error.detail : String(error))
+      else setSaid(failureSaid(error, t))
     }
   }
   return running.map(([userId, until]) => {

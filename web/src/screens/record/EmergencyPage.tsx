@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next'
 import { useWorkplace } from '../../app/context'
 import { dayAndTime } from '../../app/times'
 import { useOnScreen } from './context'
-import { failureSaid } from './disputes/words'
+import { failureSaid } from '../../app/server_words'
 
 interface Access {
   readonly id: string

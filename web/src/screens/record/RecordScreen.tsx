@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { Redirect } from 'wouter'
 
 import { useAsked, useMe, useProfile, useRecord, useStatus, useWorkplace } from '../../app/context'
+import { endSaid } from '../../app/server_words'
 import { Banner } from './Banner'
 import { RecordBars } from './Bars'
 import { RecordOnScreen } from './context'
@@ -70,7 +71,7 @@ function Opened({ record, page }: { record: OpenRecord; page: string | null }): 
     return (
       <>
         <div className="bar" data-kind="trouble" role="alert">
-          <span className="bar-text">{t('record.cannotOpen', { reason: status.link.ended.reason })}</span>
+          <span className="bar-text">{t('record.cannotOpen', { reason: endSaid(status.link.ended, t) })}</span>
         </div>
         {status.link.ended.code === NOT_ALLOWED && <EmergencyAccess record={record} alone />}
       </>

@@ -1,10 +1,11 @@
 /** What was refused, in words: to copy, to apply by who may, to lay aside. */
-import { fieldNamed, type Json, type KeptRefusal, type Listing, Problem, Unreachable } from '@fieldchart/client'
+import { fieldNamed, type Json, type KeptRefusal, type Listing, Unreachable } from '@fieldchart/client'
 import { Button, Group, TextInput } from '@mantine/core'
 import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { useMe, useStatus, useWorkplace } from '../../app/context'
+import { failureSaid, refusalSaid } from '../../app/server_words'
 import { dayAndTime } from '../../app/times'
 import { saidOf, titleOf } from '../../fields/naming'
 import { DisputesLink } from './ConflictBar'
@@ -121,7 +122,7 @@ function RefusalBar(props: {
       props.onDecided()
     } catch (error) {
       if (error instanceof Unreachable) setSaid(t('conflict.offline'))
-      else setSaid(error instanceof Problem ? error.detail : String(error))
+      else setSaid(failureSaid(error, t, profile))
     }
   }
   const dismiss = (): void => {
@@ -137,7 +138,7 @@ function RefusalBar(props: {
         {fields.map((one) => (
           <div key={one.field}>
             <strong>{t('refusal.title', { field: titleOf(profile, one.field, t) })}</strong>{' '}
-            <q>{inWords(one.field, one.value)}</q> {one.reason}{' '}
+            <q>{inWords(one.field, one.value)}</q> {refusalSaid(one, profile, t)}{' '}
             <span className="quiet">({t('refusal.rule', { rule: one.rule })})</span>
           </div>
         ))}

@@ -103,7 +103,7 @@ describe('a record that the server will not take', () => {
     server.last.open()
     server.last.end(4403, 'not assigned to you')
     await delivering
-    expect((await here.store.head(RECORD))?.blocked).toBe('not assigned to you')
+    expect((await here.store.head(RECORD))?.blocked).toEqual({ code: 4403, reason: 'not assigned to you' })
     await here.deliver()
     await here.deliver()
     expect(server.sockets).toHaveLength(1)

@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next'
 
 import { useMe, useWorkplace } from '../../../app/context'
 import { askToApply, type Refusal } from './disputes'
-import { failureSaid } from './words'
+import { failureSaid } from '../../../app/server_words'
 
 export function AskRole(props: {
   refusals: readonly Refusal[]

@@ -13,7 +13,7 @@ import { EditorOf } from '../../../fields/editors'
 import { saidOf } from '../../../fields/naming'
 import { useOnScreen } from '../context'
 import { CLOCK_OFF_MS, type Conflict, decide, type DisputedValue } from './disputes'
-import { failureSaid } from './words'
+import { failureSaid } from '../../../app/server_words'
 
 /** Texts that may stand one after the other. */
 const JOINED = '; '

@@ -7,7 +7,7 @@ import { useOnScreen } from '../context'
 import { ConflictCard } from './ConflictCard'
 import { type Conflict, conflictsOf, type Refusal, refusalsOf, type Versioned } from './disputes'
 import { RefusalCard } from './RefusalCard'
-import { failureSaid } from './words'
+import { failureSaid } from '../../../app/server_words'
 
 interface Disputes {
   readonly conflicts: Versioned<Conflict>

@@ -10,7 +10,7 @@ import { dayAndTime } from '../../../app/times'
 import { saidOf, titleOf } from '../../../fields/naming'
 import { AskRole } from './AskRole'
 import { applyRefusal, dismissRefusal, type Refusal } from './disputes'
-import { failureSaid, ruleSaid } from './words'
+import { failureSaid, refusalSaid, ruleSaid } from '../../../app/server_words'
 
 /** A frame that was refused whole: it has no field that could be written again. */
 const WHOLE = '?'
@@ -54,7 +54,7 @@ export function RefusalCard(props: {
             </q>{' '}
           </>
         )}
-        <strong>{ruleSaid(refusal.rule, t)}</strong> <span className="quiet">{refusal.reason}</span>
+        <strong>{ruleSaid(refusal.rule, t)}</strong> <span className="quiet">{refusalSaid(refusal, profile, t)}</span>
       </p>
       <p className="quiet">
         {t('dispute.writtenBy', { name: refusal.author.name, time: dayAndTime(refusal.written_at, i18n.language) })}
