@@ -43,6 +43,9 @@ KEYS: Mapping[str, str] = {
 }
 """The attested tables, and the column by which the trail names their rows."""
 
+LEFT_OUT = frozenset({"last_used_at"})
+"""A log-in is used every minute: the trail would consist of that, and nobody's edit hangs on it."""
+
 GONE = "-"
 """In place of a digest: there is no such row any more."""
 
@@ -74,13 +77,17 @@ class AlteredRow(NamedTuple):
 
 
 def digest_of(secret: bytes, row: Row) -> str:
-    """The digest of a row with all its columns, and a hint for each, by name: hexadecimal."""
-    cells = [_encode((name, row[name])) for name in sorted(row)]
+    """The digest of a row with its attested columns, and a hint for each: hexadecimal."""
+    cells = [_encode((name, row[name])) for name in _attested_columns(row)]
     whole = hashlib.blake2b(b"\n".join(cells), key=secret, digest_size=_DIGEST_BYTES).hexdigest()
     hints = (
         hashlib.blake2b(cell, key=secret, digest_size=_HINT_BYTES).hexdigest() for cell in cells
     )
     return f"{whole} {''.join(hints)}"
+
+
+def _attested_columns(row: Row) -> list[str]:
+    return sorted(row.keys() - LEFT_OUT)
 
 
 def attested_values(at: int, table: str, keys: str, digest: str) -> Values:
@@ -205,7 +212,7 @@ def _difference(
     before, after = told[1].partition(" ")[2], digest.partition(" ")[2]
     names = [
         name
-        for place, name in enumerate(sorted(row))
+        for place, name in enumerate(_attested_columns(row))
         if before[place * size :][:size] != after[place * size :][:size]
     ]
     what = ", ".join(names) if names and len(before) == len(after) else "it"

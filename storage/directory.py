@@ -112,7 +112,8 @@ def add_login(connection: Connection, login: Login) -> None:
 def touch_login(connection: Connection, login_id: str, at: datetime) -> None:
     """Set when the log-in was last used. Raises LoginNotFound."""
     statement = update(logins).where(logins.c.id == login_id).values(last_used_at=micros(at))
-    _update_login(connection, login_id, statement, at)
+    if connection.execute(statement).rowcount == 0:
+        raise LoginNotFound
 
 
 def note_skew(connection: Connection, login_id: str, skew_ms: int, at: datetime) -> None:

@@ -95,7 +95,7 @@ class MemoryDirectory:
         return [login for login in self._logins.values() if login.user_id == user_id]
 
     async def touch_login(self, login_id: str, at: datetime) -> None:
-        self._keep_login(msgspec.structs.replace(self._login(login_id), last_used_at=at), at)
+        self._logins[login_id] = msgspec.structs.replace(self._login(login_id), last_used_at=at)
 
     async def note_skew(self, login_id: str, skew_ms: int, at: datetime) -> None:
         self._keep_login(msgspec.structs.replace(self._login(login_id), skew_ms=skew_ms), at)
