@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 HERE = Path(__file__).parent
-DEADLINE_S = 15.0
+DEADLINE_S = 30.0
 POLL_S = 0.01
 MAX_LINE_BYTES = 16 * 1024 * 1024
 

@@ -22,7 +22,7 @@ from sync.wire import (
     encode_update_message,
 )
 
-DEADLINE_S = 15.0
+DEADLINE_S = 30.0
 BOUNDS = Bounds()
 
 

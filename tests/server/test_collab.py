@@ -69,7 +69,7 @@ class Socket:
         return sum(frame.startswith(named(name, bytes(start))) for frame in self.sent)
 
     async def hears(self, name: str, *start: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not self.heard(name, *start):
                 self._news.clear()
                 await self._news.wait()

@@ -71,7 +71,7 @@ class Ear:
 
     async def hears(self, name: str, count: int = 1) -> list[Event]:
         """Wait until it has heard so many events of this name."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(self.of(name)) < count:
                 self._news.clear()
                 await self._news.wait()

@@ -193,7 +193,7 @@ async def test_a_connection_that_has_ended_leaves_nothing_to_the_garbage_collect
                 async with websockets.connect(url, compression=None) as client:
                     await client.send(b"1")
                     assert await client.recv() == b">1"
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while any(protocol() is not None for protocol in known):  # noqa: ASYNC110 - weak
                     await asyncio.sleep(0)
 

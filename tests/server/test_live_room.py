@@ -346,7 +346,7 @@ async def test_a_room_that_is_to_leave_before_its_task_first_ran_still_leaves() 
         async with host.opened(record_id) as room:
             pass
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await host.unload_idle(10**9)
 
         assert room.room.version > 0

@@ -108,7 +108,7 @@ async def test_what_a_peer_sent_just_before_it_went_is_read(monkeypatch) -> None
             raw: socket.socket = client.transport.get_extra_info("socket")
             client.transport.pause_reading()
             raw.shutdown(socket.SHUT_WR)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while len(echo.seen) < 2:  # noqa: ASYNC110 - the other end of a real socket
                     await asyncio.sleep(0)
 

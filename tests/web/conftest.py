@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 CHROMIUM = "/usr/bin/chromium"
 BUNDLE = ROOT / "server" / "static" / "index.html"
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
-PATIENCE_MS = 15_000
+PATIENCE_MS = 30_000
 """Deadlines, not waits: a machine that runs other suites beside is slow."""
 SIZES = {"phone": (360, 780), "across": (780, 360), "tablet": (800, 1180), "desk": (1280, 800)}
 
