@@ -48,7 +48,7 @@ def change_row(record_id: str, change: Change) -> tuple[object, ...]:
     return (
         record_id, change.version, change.ordinal, change.last_version, change.field, change.entry,
         change.kind, change.offset, change.old, change.new, change.author, change.role,
-        written_at, last_written_at, at, last_at,
+        written_at, last_written_at, at, last_at, change.reason,
     )  # fmt: skip
 
 
@@ -137,11 +137,11 @@ def read_all_changes(connection: sqlite3.Connection, record_id: str) -> list[Cha
 def _change(row: Sequence[Any]) -> Change:
     (
         _, version, ordinal, last_version, field, entry, kind, offset, old, new, author, role,
-        written_at, last_written_at, at, last_at,
+        written_at, last_written_at, at, last_at, reason,
     ) = row  # fmt: skip
     return Change(
         version=version, ordinal=ordinal, last_version=last_version, field=field, entry=entry,
         kind=kind, offset=offset, old=old, new=new, author=author, role=role,
         written_at=instant(written_at), last_written_at=instant(last_written_at),
-        at=instant(at), last_at=instant(last_at),
+        at=instant(at), last_at=instant(last_at), reason=reason,
     )  # fmt: skip

@@ -171,6 +171,7 @@ changes = Table(
     _int("last_written_at"),
     _int("at"),
     _int("last_at"),
+    Column("reason", Text, server_default=text("''"), nullable=False),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )

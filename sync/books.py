@@ -45,11 +45,15 @@ class Copy(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Annotations(msgspec.Struct, frozen=True, array_like=True):
-    """What replay needs beside a row's update: pairs to delete first, restored text, registers."""
+    """What replay needs beside a row's update: pairs to delete first, restored text, registers.
+
+    resolution: the reason of a row that decides the conflict of its one register, else None.
+    """
 
     splits: list[Id] = []
     copies: list[Copy] = []
     registers: list[Register] = []
+    resolution: str | None = None
 
 
 class _Pages(msgspec.Struct, frozen=True, array_like=True):

@@ -143,9 +143,12 @@ an action that is not in both does not pass the type checker or the tests."""
 AuditOutcome = Literal["success", "denied", "failure"]
 """denied: the person may not do it. failure: it could not be done, for whatever other reason."""
 
-ChangeKind = Literal["set", "clear", "entry", "correction", "amendment", "text", "overruled"]
+ChangeKind = Literal[
+    "set", "clear", "entry", "correction", "amendment", "text", "overruled", "resolution"
+]  # fmt: skip
 """What a change did: wrote or removed a value, added an entry, one that replaces another, one to a
-completed record, changed words of a narrative; or was written and does not stand."""
+completed record, changed words of a narrative; was written and does not stand; or decided a
+conflict."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -155,6 +158,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last row of a narrative's sitting, else `version`; so for last_written_at and last_at.
     field: as the profile names it, an entry's section, or `record.status`; entry: the entry's key.
     offset: where in the narrative, in characters. An overruled change: old is what stands instead.
+    reason: why a conflict was decided so, empty for every other kind.
     """
 
     version: int
@@ -172,6 +176,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last_written_at: datetime
     at: datetime
     last_at: datetime
+    reason: str = ""
 
     @property
     def name(self) -> str:

@@ -1,20 +1,21 @@
 """The history of a record: what each row of its log changed, from what to what. Pure.
 
 Told from what stood before the row and what stands after it, never from what somebody claims, so it
-is the same whether the row is being made or replayed. SPEC HIST-1 to HIST-6.
+is the same whether the row is being made or replayed. SPEC HIST-1 to HIST-7.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from sync.books import Books
+from sync.books import Annotations, Books
 from sync.document import Document
 from sync.effects import Change, ChangeKind, UpdateRow
 from sync.fields import RECORD_ROOT, Place
 from sync.json_value import plain
-from sync.registers import Register, Write
+from sync.registers import Write
 from sync.sittings import Splice, take_in
 from sync.structs import Id, Struct
 
@@ -46,14 +47,14 @@ class History:
         for name in books.text_units:
             self._keep(name, document.text(name))
 
-    def changes_of(self, row: UpdateRow, annotated: Iterable[Register]) -> tuple[Change, ...]:
+    def changes_of(self, row: UpdateRow, annotations: Annotations) -> tuple[Change, ...]:
         """What the row changed; document and books show it already, once only.
 
-        annotated: the registers in its annotations. Keys come before narratives, each by name.
+        annotations: those of the row. Keys come before narratives, each by name.
         """
         books = self._books
         touched = books.touched
-        for register in annotated:
+        for register in annotations.registers:
             touched.setdefault(books.places.at(register.root, register.key), [])
         made: list[Change] = []
         if touched:
@@ -67,6 +68,9 @@ class History:
             names, books.touched_texts = sorted(books.touched_texts), set()
             for name in names:
                 self._narrative(name, row, made)
+        reason = annotations.resolution
+        if reason is not None:
+            return tuple(replace(one, kind="resolution", reason=reason) for one in made)
         return tuple(made)
 
     # -- keys ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import msgspec
 
 from sync.effects import Refusal
 from sync.frame import Frame
+from sync.json_value import plain
 from sync.judgement import Judgement, RefusedField
 from sync.structs import Kind, Struct
 from sync.update import encode_update
@@ -56,7 +57,7 @@ def _value(refused: RefusedField) -> str:
         return msgspec.json.encode("".join(texts)).decode()
     for struct in reversed(refused.structs):
         if struct.kind == Kind.ANY and isinstance(struct.content, tuple):
-            return msgspec.json.encode(struct.content[-1], enc_hook=_no_json).decode()
+            return msgspec.json.encode(plain(struct.content[-1]), enc_hook=_no_json).decode()
     return "null"
 
 

@@ -113,7 +113,7 @@ def _replay_row(room: Room, row: UpdateRow) -> tuple[Change, ...]:
     room.books.absorb_deletes(update.deletes)
     room.version, room.hash = row.version, row.hash
     room.bytes += len(row.update)
-    return room.history.changes_of(row, annotations.registers)
+    return room.history.changes_of(row, annotations)
 
 
 def _run(steps: Generator[None, None, T]) -> T:

@@ -83,9 +83,8 @@ def resolve(
     resolved = _resolved(conflict, register, write, reason)
     register.resolve(write, struct.origin)
     structs = {room.document.server_client: [struct]}
-    row, changes = room.next_row(
-        encode_update(structs, {}), Annotations([], [], [register]), resolver, role, at, at
-    )
+    annotations = Annotations([], [], [register], reason)
+    row, changes = room.next_row(encode_update(structs, {}), annotations, resolver, role, at, at)
     return Accepted(row, structs, {}, {}, changes), resolved
 
 

@@ -377,7 +377,7 @@ class Room:
         self.version = row.version
         self.hash = row.hash
         self.bytes += len(update)
-        return row, self.history.changes_of(row, annotations.registers)
+        return row, self.history.changes_of(row, annotations)
 
 
 def _nobody_holds(field: str) -> Hold | None:

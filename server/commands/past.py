@@ -102,7 +102,7 @@ def print_history(
             _versions(change), instant(change.at), escaped(who + role),
             escaped(row.address if row else ""),
             escaped(change.name), escaped(_value(change.old)), escaped(_value(change.new)),
-            change.kind,
+            escaped(f"{change.kind}: {change.reason}" if change.reason else change.kind),
         )  # fmt: skip
     console().print(table)
 
@@ -137,4 +137,5 @@ def _as_json(change: Change, row: UpdateRow | None, users: dict[str, User]) -> d
         "old": msgspec.Raw(change.old.encode()),
         "new": msgspec.Raw(change.new.encode()),
         "offset": change.offset if change.kind == "text" else None,
+        "reason": change.reason,
     }  # fmt: skip

@@ -53,6 +53,7 @@ class RecordChange(msgspec.Struct, frozen=True, kw_only=True):
 
     at, last_at: received by the server; written_at, last_written_at: as claimed and bounded.
     offset: where in a narrative, in characters. kind overruled: `new` was written, `old` stands.
+    reason: why a conflict was decided so, where the kind is resolution.
     """
 
     id: str
@@ -71,6 +72,7 @@ class RecordChange(msgspec.Struct, frozen=True, kw_only=True):
     old: msgspec.Raw
     new: msgspec.Raw
     offset: int | None
+    reason: str
 
 
 async def list_changes(call: Call[None, HistoryQuery]) -> Answer:
@@ -179,6 +181,7 @@ def _change(stored: StoredChange, people: People) -> RecordChange:
         old=msgspec.Raw(change.old.encode()),
         new=msgspec.Raw(change.new.encode()),
         offset=change.offset if change.kind == "text" else None,
+        reason=change.reason,
     )
 
 

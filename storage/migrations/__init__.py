@@ -25,6 +25,7 @@ REVISIONS = (
     "0011",
     "0012",
     "0013",
+    "0014",
 )
 """All revisions in order; a test holds this against the modules in `versions`."""
 

@@ -41,6 +41,19 @@ async def test_a_disputed_field_is_decided_by_one_of_its_values(visit: Visit) ->
     assert await visit.conflicts("?status=resolved") == [decided]
 
 
+@pytest.mark.rule("HIST-7")
+async def test_the_history_says_who_decided_and_why(visit: Visit) -> None:
+    await visit.disagree()
+    (conflict,) = await visit.conflicts("?status=open")
+    body = {"choice": 1, "reason": REASON}
+    await visit.ask("supervisor", "POST", f"/conflicts/{conflict['id']}/resolve", body)
+
+    (newest, *_) = (await visit.ask("nurse", "GET", "/history?field=vitals.pulse")).json()["items"]
+
+    assert (newest["kind"], newest["reason"], newest["new"]) == ("resolution", REASON, 80)
+    assert newest["author"]["username"] == "supervisor"
+
+
 async def test_the_decision_reaches_every_tablet_and_the_records_own_list(visit: Visit) -> None:
     one, two = await visit.disagree()
     assert one.map("record")["disputed"] == ["vitals.pulse"]

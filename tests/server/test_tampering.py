@@ -36,6 +36,8 @@ TAMPERING = [
     (["UPDATE conflicts SET \"values\" = '[]' WHERE status = 'open'"], "not as the log"),
     (["UPDATE conflicts SET reason = 'x' WHERE status = 'resolved'"], "not as the log"),
     (["UPDATE conflicts SET id = '1.1' WHERE status = 'open'"], "no such conflict"),
+    (["UPDATE changes SET reason = 'x' WHERE kind = 'resolution'"], "history"),
+    (["UPDATE changes SET kind = 'set' WHERE kind = 'resolution'"], "history"),
     (["UPDATE records SET status = 'completed'"], "the board lists"),
     (["UPDATE records SET disputed = '[]'"], "the board lists"),
     ([*GONE, "DELETE FROM records"], "is in no log"),

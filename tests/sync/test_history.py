@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycrdt import Doc, Text
 
-from sync.document import Document
+from sync.document import ABSENT, Document
 from sync.effects import Change
 from sync.history import MAX_ENCLOSED_CHARACTERS, enclosing_splice, splices_of
 from sync.replay import replay, snapshot_of
@@ -344,8 +344,9 @@ def test_what_was_written_offline_into_a_held_empty_field_is_told_as_overruled()
     check_history(here.clinic)
 
 
-@pytest.mark.rule("HIST-1")
-def test_deciding_a_conflict_is_told_in_the_name_of_who_decided() -> None:
+@pytest.mark.rule("HIST-7")
+@pytest.mark.parametrize("value", [72.0, 70.0, ABSENT])
+def test_deciding_a_conflict_is_told_as_such_with_who_and_why(value: object) -> None:
     here = scene("nurse")
     here.send(writing(3001, 0, 70.0))
     here.clinic.take(here.nurse, update_of(writing(3050, 0, 72.0)), at(0))
@@ -354,10 +355,16 @@ def test_deciding_a_conflict_is_told_in_the_name_of_who_decided() -> None:
     assert place is not None
 
     accepted, _ = resolve(
-        here.clinic.room, place, 72.0, "nurse", here.nurse.person, "Measured again.", at(2000)
+        here.clinic.room, place, value, "nurse", here.nurse.person, "Measured again.", at(2000)
     )
     here.clinic.store(accepted, skip=None)
 
-    assert told(here.clinic)[-1] == ("set", "vitals.pulse", 70, 72)
-    assert here.clinic.changes[-1].author == "N"
+    new = None if value is ABSENT else value
+    assert told(here.clinic)[-1] == ("resolution", "vitals.pulse", 70, new)
+    assert (here.clinic.changes[-1].author, here.clinic.changes[-1].reason) == (
+        "N", "Measured again.",
+    )  # fmt: skip
+    assert [change.reason for change in here.clinic.changes[:-1]] == [""] * (
+        len(here.clinic.changes) - 1
+    )
     check_history(here.clinic)

@@ -64,6 +64,7 @@ function ChangeItem(props: {
         )}
       </div>
       <Values change={change} />
+      {change.reason !== undefined && change.reason !== '' && <div>{change.reason}</div>}
       <div className="quiet change-foot">
         {sitting
           ? t('history.receivedBetween', { from: time(change.at), to: time(change.last_at) })

@@ -1,7 +1,7 @@
 /** The change history as the server tells it (docs/protocol.md, History), and how lists of it are asked for. */
 import type { Json, Listing, PersonRef, Profile, Workplace } from '@fieldchart/client'
 
-export type Kind = 'set' | 'clear' | 'entry' | 'correction' | 'amendment' | 'text' | 'overruled'
+export type Kind = 'set' | 'clear' | 'entry' | 'correction' | 'amendment' | 'text' | 'overruled' | 'resolution'
 
 export interface RecordChange {
   readonly id: string
@@ -21,6 +21,8 @@ export interface RecordChange {
   readonly old: Json
   readonly new: Json
   readonly offset: number | null
+  /** Why a conflict was decided so. */
+  readonly reason?: string
 }
 
 export interface HistoryFilter {
