@@ -44,11 +44,15 @@ def measured_fields(profile: Profile) -> frozenset[str]:
 
 @lru_cache(maxsize=64)
 def measures_mark(profile: Profile) -> str:
-    """What changes whenever the profile's shares mean something else: stored ones are then old."""
-    meant = [
+    """What changes when the profile's shares mean something else, or its boards list other fields.
+
+    What is stored under another mark is old.
+    """
+    meant: list[object] = [
         (m.name, m.measure, m.subject, m.equals, repr(profile.fields[m.subject or ""].rules))
         for m in _shares(profile)
     ]
+    meant.append(profile.summary)
     return hashlib.sha256(repr(meant).encode()).hexdigest()[:12]
 
 

@@ -1,5 +1,6 @@
 """What `inspect`, `verify` and `compact` do: rooms replayed from the store, outside any server."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 
@@ -15,11 +16,12 @@ from server.judgement_check import altered_conflict, altered_refusal
 from server.profiles import load_policies
 from server.settings import Settings
 from storage import RecordHead, SqliteStore, StoredRecord
-from storage.errors import RecordNotFound, StoreCorrupt
+from storage.errors import RecordNotFound, StoreCorrupt, VersionConflict
 from storage.loading import WholeRecord
-from sync.effects import Change, RecordFacts
+from sync.effects import Change, Commit, RecordFacts
 from sync.errors import CorruptLog, DocumentSuspect
 from sync.gate import Limits
+from sync.quality import is_measured, measures_mark
 from sync.record_facts import state_in
 from sync.replay import new_room, replay, snapshot_of
 from sync.room import Room
@@ -100,12 +102,14 @@ async def _altered_rows(store: SqliteStore) -> list[str]:
 async def compact_all(store: SqliteStore, settings: Settings, address: str | None) -> int:
     """Store a snapshot of each record that has rows after its newest one; returns how many.
 
-    Derives the history of records whose log is older than histories are.
+    Derives the history of records whose log is older than histories are, and draws anew what the
+    board lists of those that were listed by an older version of their profile.
     """
     policies = load_policies(settings.profiles)
     count = 0
     for record_id in await _record_ids(store, address):
         stored = await store.records.load(record_id)
+        await _list_anew(store, stored, policies)
         if not stored.rows:
             continue
         told: list[Change] = []
@@ -118,6 +122,16 @@ async def compact_all(store: SqliteStore, settings: Settings, address: str | Non
             await store.records.replace_changes(record_id, told)
         count += 1
     return count
+
+
+async def _list_anew(store: SqliteStore, stored: StoredRecord, policies: dict[str, Policy]) -> None:
+    head, room = stored.head, _replayed(stored, policies)
+    if _listed_otherwise(room, head.facts):
+        facts = facts_of(room, head.facts.created_at, head.facts.updated_at)
+        with contextlib.suppress(VersionConflict):  # a server has listed it meanwhile
+            await store.records.append(
+                Commit(record_id=head.id, base_version=head.version, rows=(), facts=facts)
+            )
 
 
 async def _verify_record(
@@ -152,19 +166,20 @@ async def _verify_record(
     difference = None if whole.history_due else first_difference(told, whole.changes)
     judgements = altered_refusal(whole), altered_conflict(whole, replayed)
     breaks += [found for found in (difference, *judgements) if found is not None]
-    if _standing(whole.head.facts) != _standing(
-        facts_of(replayed, whole.head.facts.created_at, whole.head.facts.updated_at)
-    ):
-        breaks.append((whole.head.version, "the board lists the record otherwise than its log"))
+    if altered := _listed_otherwise(replayed, whole.head.facts):
+        reason = f"the board lists the record otherwise than its log: {', '.join(altered)}"
+        breaks.append((whole.head.version, reason))
     return [f"{record_id}: version {version}: {reason}" for version, reason in breaks]
 
 
-def _standing(facts: RecordFacts) -> tuple[object, ...]:
-    """What the board lists of a record, without what also depends on the profile."""
-    return (
-        facts.number, facts.profile, facts.patient_id, facts.status, facts.current_step,
-        facts.disputed, facts.assigned,
-    )  # fmt: skip
+def _listed_otherwise(room: Room, listed: RecordFacts) -> list[str]:
+    """The names of what the board lists of a record that is not what its log says."""
+    facts = facts_of(room, listed.created_at, listed.updated_at)
+    if not is_measured(listed.measures, measures_mark(room.profile)):
+        # of another version of the profile: not counted, and measured anew where it would be
+        facts = msgspec.structs.replace(facts, measures=listed.measures)
+    told, stored = msgspec.structs.asdict(facts), msgspec.structs.asdict(listed)
+    return [name for name, value in told.items() if stored[name] != value]
 
 
 async def _record_ids(store: SqliteStore, address: str | None) -> list[str]:

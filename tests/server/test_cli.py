@@ -249,7 +249,7 @@ def test_verify_holds_the_trail_against_heads_that_were_kept_elsewhere(data: Pat
     good = run("verify", "--audit-head", first, "--audit-head", second)
     with closing(sqlite3.connect(data / "fieldchart.sqlite3")) as database:
         database.execute("DROP TRIGGER audit_no_delete")
-        database.execute("DELETE FROM audit WHERE seq = 2")
+        database.execute("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)")
         database.commit()
     without = run("verify")
     cut_off = run("verify", "--audit-head", second)
@@ -257,7 +257,7 @@ def test_verify_holds_the_trail_against_heads_that_were_kept_elsewhere(data: Pat
 
     assert (good.exit_code, without.exit_code) == (0, 0)
     assert cut_off.exit_code == 1
-    assert "audit: entry 2: the end is cut off" in cut_off.stderr
+    assert f"audit: entry {second.partition(':')[0]}: the end is cut off" in cut_off.stderr
     assert nonsense.exit_code == 1
     assert "a head is SEQ:HASH" in nonsense.stderr
 
@@ -273,7 +273,7 @@ def test_what_an_operator_does_is_audited_with_the_account_of_the_machine(data: 
 
     with closing(sqlite3.connect(data / "fieldchart.sqlite3")) as database:
         rows = database.execute(
-            "SELECT action, login_id, detail FROM audit ORDER BY seq"
+            "SELECT action, login_id, detail FROM audit WHERE action <> 'attest' ORDER BY seq"
         ).fetchall()
     ids = {row[2].split()[0] for row in rows[:4]}
     assert [row[0] for row in rows] == [

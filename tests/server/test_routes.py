@@ -388,7 +388,7 @@ async def test_refusals_are_seen_by_their_author_and_by_the_supervisor(bench: Be
 async def test_a_conflict_shows_every_value_with_its_author(bench: Bench) -> None:
     record = await bench.record()
     nurse = await bench.principal("nurse")
-    await bench.store.directory.note_skew(nurse.login_id, 240_000, bench.now)
+    await bench.store.directory.note_skew(nurse.login_id, 240_000, bench.clock())
     values = tuple(
         ConflictValue(
             value=value,

@@ -4,14 +4,16 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from server.commands.inspection import verify_all
+from server.commands.inspection import compact_all, verify_all
 from server.settings import Settings
 from storage import SqliteStore
 from tests.server.builders import open_bench
 from tests.server.visits import Visit, open_visit
+from tests.support.rooms import PROFILES
 
 WHOLE = ("changes", "refusals", "conflicts", "snapshots", "event_audience", "events", "updates")
 GONE = [f"DELETE FROM {table}" for table in WHOLE]
@@ -40,6 +42,15 @@ TAMPERING = [
     (["UPDATE changes SET kind = 'set' WHERE kind = 'resolution'"], "history"),
     (["UPDATE records SET status = 'completed'"], "the board lists"),
     (["UPDATE records SET disputed = '[]'"], "the board lists"),
+    (["UPDATE records SET title = 'Somebody Else'"], "otherwise than its log: title"),
+    (["UPDATE records SET search_text = 'x'"], "otherwise than its log: search_text"),
+    (["UPDATE records SET priority = 0"], "otherwise than its log: priority"),
+    (["UPDATE records SET step_status = 'completed'"], "otherwise than its log: step_status"),
+    (["UPDATE records SET waiting_since = 1"], "otherwise than its log: waiting_since"),
+    (["UPDATE records SET started_by = 'x'"], "otherwise than its log: started_by"),
+    (["UPDATE records SET assigned = '[\"x\"]'"], "otherwise than its log: assigned"),
+    (["UPDATE records SET number = 'OPD-000099'"], "otherwise than its log: number"),
+    (["UPDATE records SET patient_id = 'x'"], "otherwise than its log: patient_id"),
     ([*GONE, "DELETE FROM records"], "is in no log"),
     (
         [
@@ -104,3 +115,22 @@ async def test_tampering_is_located(
 
     found = await breaks_of(visit)
     assert any(reason in line for line in found), found
+
+
+async def test_after_a_change_of_the_profile_compacting_lists_the_board_anew(
+    visit: Visit, tmp_path: Path
+) -> None:
+    text = (PROFILES / "outpatient.toml").read_text()
+    listed = 'title = ["demographics.family_name", "demographics.given_name"]'
+    assert listed in text
+    other = tmp_path / "outpatient.toml"
+    other.write_text(text.replace(listed, 'title = ["triage.complaint"]'))
+    store: Any = visit.bench.store
+    settings = Settings(profiles=(str(other),))
+
+    await visit.edit_live("receptionist", ("demographics", "family_name", "TESTCASE"))
+    before, _ = await verify_all(store, settings, None)
+    await compact_all(store, settings, None)
+
+    assert any("otherwise than its log: title" in line for line in before), before
+    assert await verify_all(store, settings, None) == ([], 1)
