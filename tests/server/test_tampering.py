@@ -129,6 +129,7 @@ async def test_after_a_change_of_the_profile_compacting_lists_the_board_anew(
     settings = Settings(profiles=(str(other),))
 
     await visit.edit_live("receptionist", ("demographics", "family_name", "TESTCASE"))
+    assert (await visit.ask("nurse", "GET", "")).status_code == 200  # it is stored by then
     before, _ = await verify_all(store, settings, None)
     await compact_all(store, settings, None)
 
