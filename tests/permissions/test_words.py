@@ -6,7 +6,7 @@ import pytest
 
 from permissions import ProfileError, load_profile, shipped_profiles
 from permissions.words import SYMBOLS, parse_words
-from tests.permissions.builders import SMALL, shipped, small, small_text
+from tests.permissions.builders import ANTENATAL, SMALL, shipped, small, small_text
 
 LANGUAGES = ("ar", "fr", "sw")
 SAME_AS_ENGLISH = {
@@ -32,6 +32,12 @@ def test_a_shipped_profile_says_everything_in_each_language_of_the_app(name: str
     assert {language: words.missing for language, words in profile.words.items()} == dict.fromkeys(
         LANGUAGES, ()
     )
+
+
+def test_the_example_of_a_profile_of_ones_own_brings_its_words() -> None:
+    profile = load_profile(ANTENATAL)
+
+    assert {language: words.missing for language, words in profile.words.items()} == {"sw": ()}
 
 
 @pytest.mark.parametrize("name", sorted(shipped_profiles()))
