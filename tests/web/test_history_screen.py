@@ -125,3 +125,29 @@ def test_a_window_that_only_looks_writes_nothing(
     after = server.record(record)
 
     assert (after["version"], after["fields"]) == (before["version"], before["fields"])
+
+
+def test_the_history_is_narrowed_to_when_the_server_received_it(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = server.new_record()
+    written(server, record, 80, 96)
+    nurse = open_window(server, "nurse")
+    nurse.open_record(record, "history")
+    changes = nurse.page.locator(".change")
+    expect(changes).to_have_count(3)
+    expect(changes.first).to_contain_text("written")
+    now = nurse.page.evaluate(
+        "() => { const at = new Date(); at.setMinutes(at.getMinutes() - at.getTimezoneOffset());"
+        " return at.toISOString().slice(0, 16) }"
+    )
+    tomorrow = f"{int(now[:4]) + 1}{now[4:]}"
+
+    nurse.page.get_by_label("Received from").fill(tomorrow)
+    expect(nurse.page.get_by_text("Nothing was changed here.")).to_be_visible()
+    nurse.page.get_by_label("Received from").fill("2020-01-01T00:00")
+    nurse.page.get_by_label("Received until").fill(now)
+    expect(changes).to_have_count(3)
+
+    nurse.page.get_by_label("Received until").fill("2020-01-02T00:00")
+    expect(nurse.page.get_by_text("Nothing was changed here.")).to_be_visible()

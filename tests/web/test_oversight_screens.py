@@ -9,6 +9,9 @@ from tests.support.live_server import LiveServer
 from tests.web.conftest import OpenWindow
 from tests.web.tablet import Tablet
 
+ALERTED_MS = 60_000
+"""Thresholds are compared in rounds of half a minute."""
+
 
 def test_the_dashboard_follows_the_queues_and_leads_to_the_records(
     server: LiveServer, open_window: OpenWindow
@@ -32,6 +35,33 @@ def test_the_dashboard_follows_the_queues_and_leads_to_the_records(
     line.locator("summary").click()
     line.get_by_role("link", name=server.record(record)["number"]).click()
     expect(supervisor.page.get_by_test_id("refusal-card")).to_contain_text("Village")
+
+
+def test_what_is_past_a_threshold_comes_up_by_itself_and_leads_to_what_is_behind_it(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    supervisor = open_window(server, "supervisor")
+    supervisor.page.get_by_role("link", name="Dashboard").click()
+    supervisor.page.get_by_label("Kind of visit").select_option("eye_screening")
+    expect(supervisor.page.locator(".column").first).to_be_visible()
+    alert = supervisor.page.locator('[data-alert="metric"]', has_text="Unable to screen")
+    expect(alert).to_have_count(0)
+    body = {"profile": "eye_screening", "fields": {"demographics.family_name": "Invented"}}
+    made = server.request("POST", "/api/records", "registration_staff", json=body).json()
+
+    answer = server.request(
+        "PATCH", f"/api/records/{made['id']}", "doctor",
+        json={"follow_up.screening_result": "unable"},
+        headers={"If-Match": f'"{made["version"]}"'},
+    )  # fmt: skip
+    assert answer.status_code == 200, answer.text
+
+    expect(alert).to_contain_text("threshold 5 %", timeout=ALERTED_MS)
+    expect(alert).to_contain_text("since ")
+    assert supervisor.axe() == []
+    alert.locator("summary").click()
+    alert.get_by_role("link", name=made["number"]).click()
+    expect(supervisor.page.locator(".banner h1")).to_have_text("INVENTED")
 
 
 def test_who_does_not_oversee_has_no_dashboard(server: LiveServer, open_window: OpenWindow) -> None:

@@ -146,6 +146,45 @@ def test_a_forbidden_field_forced_through_the_console_is_refused_explained_and_h
     expect(nurse.chip).to_have_attribute("data-state", "saved")
 
 
+def test_three_people_on_one_record_see_the_same_and_each_what_is_theirs_to_do(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = server.new_record()
+    nurse = open_window(server, "nurse")
+    officer = open_window(server, "clinical_officer")
+    supervisor = open_window(server, "supervisor")
+    for window in (nurse, officer, supervisor):
+        window.open_record(record, "all")
+    others = (officer, supervisor)
+
+    nurse.box("vitals.pulse").press_sequentially("8")
+    for other in others:
+        field = other.field("vitals.pulse")
+        expect(field).to_contain_text("Demo nurse is typing")
+        expect(field.locator('[data-lock="theirs"]')).to_contain_text(" left")
+        expect(field.locator("input")).to_have_count(0)
+    nurse.box("vitals.pulse").press_sequentially("8")
+    nurse.box("vitals.pulse").blur()
+    for other in others:
+        expect(other.field("vitals.pulse")).to_contain_text("88")
+        expect(other.field("vitals.pulse").locator("[data-lock]")).to_have_count(0)
+
+    nurse.page.evaluate(FORCED)
+    expect(nurse.page.get_by_test_id("refusal")).to_contain_text("Nurses do not write diagnoses.")
+    expect(supervisor.page.get_by_test_id("refusal")).to_contain_text("Send her home.")
+    for window in (nurse, *others):
+        expect(window.field("diagnosis.plan")).not_to_contain_text("Send her home")
+
+    nurse.page.get_by_test_id("refusal").get_by_role("button", name="Ask: Clinical").click()
+    asked = officer.page.get_by_test_id("refusal")
+    expect(asked).to_contain_text("Demo nurse")
+    asked.get_by_role("button", name="Apply").click()
+    for window in (nurse, supervisor):
+        expect(window.field("diagnosis.plan")).to_contain_text("Send her home.")
+        expect(window.page.get_by_test_id("refusal")).to_have_count(0)
+    assert server.record(record)["texts"]["diagnosis.plan"] == "Send her home. "
+
+
 SAVED = 100
 
 

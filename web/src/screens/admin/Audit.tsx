@@ -184,7 +184,7 @@ function Lines({ lines }: { lines: readonly AuditLine[] }): ReactNode {
   const { t, i18n } = useTranslation()
   return (
     <div className="wide" tabIndex={0} role="region" aria-label={t('audit.entries')}>
-      <table className="plain-table" data-testid="audit-lines">
+      <table className="plain-table audit-lines" data-testid="audit-lines">
         <thead>
           <tr>
             <th scope="col">{t('trends.time')}</th>
@@ -200,7 +200,7 @@ function Lines({ lines }: { lines: readonly AuditLine[] }): ReactNode {
           {lines.map((line) => (
             <tr key={line.id} data-outcome={line.outcome}>
               <td>{dayAndTime(line.at, i18n.language)}</td>
-              <td>{line.user?.name ?? t('history.server')}</td>
+              <td>{line.user?.name || t('history.server')}</td>
               <td>
                 {actionSaid(line.action, line.meaning, t)} <bdi className="quiet">{line.action}</bdi>
               </td>

@@ -1,5 +1,5 @@
 /** What was refused, in words: to copy, to apply by who may, to lay aside. */
-import { fieldNamed, type Json, type KeptRefusal, type Listing, Unreachable } from '@fieldchart/client'
+import { fieldNamed, type Json, type KeptRefusal, Unreachable } from '@fieldchart/client'
 import { Button, Group, TextInput } from '@mantine/core'
 import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -11,8 +11,11 @@ import { saidOf, titleOf } from '../../fields/naming'
 import { DisputesLink } from './ConflictBar'
 import { useOnScreen } from './context'
 import { AskRole } from './disputes/AskRole'
-import type { Refusal } from './disputes/disputes'
+import { type Refusal, refusalsOf } from './disputes/disputes'
 import { HOPELESS } from './disputes/RefusalCard'
+
+/** Who is asked, and whose was decided, is told at once. */
+const TOLD: ReadonlySet<string> = new Set(['refusal_asked', 'refusal_applied', 'refusal_dismissed'])
 
 /** A refusal of a whole frame can only be laid aside. */
 const WHOLE_FRAME = '?'
@@ -31,23 +34,27 @@ export function RefusalBars(): ReactNode {
   useEffect(() => {
     if (!online || (!overseer && !asked && kept.length === 0)) return
     let wanted = true
-    workplace.api
-      .call<Listing<Refusal>>('GET', `/api/records/${record.id}/refusals?status=open`)
-      .then(
-        (listing) => {
-          if (wanted) setStanding(listing.items)
-        },
-        () => undefined, // what this device was told is shown anyway
-      )
+    refusalsOf(workplace.api, record.id).then(
+      ({ items }) => {
+        if (!wanted) return
+        setStanding(items.filter((one) => one.status === 'open'))
+        // Somebody has decided it meanwhile; the bell tells its author of that.
+        for (const refusal of kept) {
+          const its = partsOf(refusal, items, me.userId)
+          if (its.length > 0 && its.every((one) => one.status !== 'open')) void record.forgetRefusal(refusal)
+        }
+      },
+      () => undefined, // what this device was told is shown anyway
+    )
     return () => {
       wanted = false
     }
-  }, [workplace, record, online, overseer, kept, decided, asked, overseer || asked ? status.version : 0])
+  }, [workplace, record, online, overseer, kept, decided, asked, me.userId, overseer || asked ? status.version : 0])
   useEffect(
     () =>
       record.notices.add((notice) => {
-        if (notice.event !== 'refusal_asked') return
-        setAsked(true)
+        if (!TOLD.has(notice.event)) return
+        if (notice.event === 'refusal_asked') setAsked(true)
         setDecided((times) => times + 1)
       }),
     [record],
@@ -55,14 +62,7 @@ export function RefusalBars(): ReactNode {
   const again = (): void => {
     setDecided((times) => times + 1)
   }
-  const ofKept = (refusal: KeptRefusal): readonly Refusal[] =>
-    standing.filter(
-      (one) =>
-        // `version.number` for each field of the frame; the frame is named by its first.
-        one.id.split('.')[0] === refusal.id.split('/').at(-1)?.split('.')[0] &&
-        one.author.id === me.userId &&
-        refusal.fields.some((field) => field.field === one.field),
-    )
+  const ofKept = (refusal: KeptRefusal): readonly Refusal[] => partsOf(refusal, standing, me.userId)
   const mine = new Set(kept.flatMap((refusal) => ofKept(refusal).map((one) => one.id)))
   return (
     <>
@@ -85,6 +85,17 @@ export function RefusalBars(): ReactNode {
             <RefusalBar key={one.id} fields={[one]} standing={[one]} own={false} onDecided={again} />
           ))}
     </>
+  )
+}
+
+/** What the server keeps of a refusal that this device was told of. */
+function partsOf(kept: KeptRefusal, items: readonly Refusal[], me: string): readonly Refusal[] {
+  return items.filter(
+    (one) =>
+      // `version.number` for each field of the frame; the frame is named by its first.
+      one.id.split('.')[0] === kept.id.split('/').at(-1)?.split('.')[0] &&
+      one.author.id === me &&
+      kept.fields.some((field) => field.field === one.field),
   )
 }
 
