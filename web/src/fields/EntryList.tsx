@@ -16,8 +16,11 @@ import { dayAndTime } from '../app/times'
 import { useEntries, useMayWrite, useOnScreen, usePeople } from '../screens/record/context'
 import { CodeBox } from './CodeBox'
 import { EditorOf } from './editors'
+import { type EntryDraft, useEntryDraft } from './entry_draft'
 import { Flag } from './Flag'
 import { shown } from './shown'
+
+type Texts = Readonly<Record<string, string>>
 
 /** Where a code of the shipped list of diagnoses goes, and where its title. */
 const CODED = { section: 'diagnosis', code: 'code', words: 'text' }
@@ -26,8 +29,14 @@ export function EntryList({ form }: { form: FieldForm }): ReactNode {
   const { t } = useTranslation()
   const entries = useEntries(form.name)
   const mine = useMayWrite(form)
-  const [adding, setAdding] = useState<{ readonly replaces: Entry | null } | null>(null)
+  const { draft, change } = useEntryDraft(form.name)
+  const [opened, setOpened] = useState<{ readonly replaces: Json } | null>(null)
   const replaced = new Set(entries.map((entry) => entry.replaces).filter(isFilled))
+  const adding = opened ?? draft
+  const close = (): void => {
+    change(() => null)
+    setOpened(null)
+  }
   return (
     <div className="entries" data-field={form.name}>
       {entries.length === 0 ? (
@@ -41,9 +50,9 @@ export function EntryList({ form }: { form: FieldForm }): ReactNode {
               form={form}
               replaced={replaced.has(entry.id ?? null)}
               onCorrect={
-                mine
+                mine && adding === null
                   ? () => {
-                      setAdding({ replaces: entry })
+                      setOpened({ replaces: entry.id ?? null })
                     }
                   : null
               }
@@ -55,22 +64,49 @@ export function EntryList({ form }: { form: FieldForm }): ReactNode {
         <Button
           variant="default"
           onClick={() => {
-            setAdding({ replaces: null })
+            setOpened({ replaces: null })
           }}
         >
           {t('entry.add', { what: form.title })}
         </Button>
       )}
-      {adding !== null && (
+      {mine && adding !== null && (
         <EntryForm
-          key={String(adding.replaces?.id ?? '')}
           form={form}
-          replaces={adding.replaces}
-          onDone={() => {
-            setAdding(null)
+          replaces={entries.find((entry) => entry.id === adding.replaces) ?? null}
+          onText={() => {
+            setOpened(adding) // also when the last letter is taken back
           }}
+          onDone={close}
         />
       )}
+      {!mine && draft !== null && <KeptEntry form={form} draft={draft} onDiscard={close} />}
+    </div>
+  )
+}
+
+/** What was being written when the right to write it ended. */
+function KeptEntry(props: { form: FieldForm; draft: EntryDraft; onDiscard: () => void }): ReactNode {
+  const { t } = useTranslation()
+  const text = props.form.entry_fields
+    .filter((field) => isFilled(props.draft.texts[field.key]))
+    .map((field) => `${field.title}: ${props.draft.texts[field.key] ?? ''}`)
+    .join(' · ')
+  return (
+    <div className="field-note kept-draft" role="alert">
+      <span>
+        {t('lock.kept')} <q>{text}</q>
+      </span>
+      <Group gap="xs">
+        {'clipboard' in navigator && (
+          <Button size="compact-md" variant="default" onClick={() => void navigator.clipboard.writeText(text)}>
+            {t('refusal.copy')}
+          </Button>
+        )}
+        <Button size="compact-md" variant="subtle" onClick={props.onDiscard}>
+          {t('lock.discard')}
+        </Button>
+      </Group>
     </div>
   )
 }
@@ -148,16 +184,23 @@ function useReferences(section: string): readonly { value: string; label: string
 function EntryForm(props: {
   form: FieldForm
   replaces: Entry | null
+  onText: () => void
   onDone: () => void
 }): ReactNode {
   const { t } = useTranslation()
   const { form, replaces } = props
   const { record } = useOnScreen()
-  const [texts, setTexts] = useState<Readonly<Record<string, string>>>(() =>
-    Object.fromEntries(
-      form.entry_fields.map((field) => [field.key, textOf(replaces?.[field.key])]),
-    ),
-  )
+  const { draft, change } = useEntryDraft(form.name)
+  const standing = Object.fromEntries(form.entry_fields.map((field) => [field.key, textOf(replaces?.[field.key])]))
+  const texts = draft?.texts ?? standing
+  const write = (to: (before: Texts) => Texts): void => {
+    change((before) => {
+      const texts = to(before?.texts ?? standing)
+      const same = form.entry_fields.every((field) => (texts[field.key] ?? '') === standing[field.key])
+      return same ? null : { replaces: typeof replaces?.id === 'string' ? replaces.id : null, texts }
+    })
+    props.onText()
+  }
   const [mistakes, setMistakes] = useState<Readonly<Record<string, string>>>({})
 
   const add = (event: FormEvent): void => {
@@ -195,19 +238,20 @@ function EntryForm(props: {
           text={texts[field.key] ?? ''}
           mistake={mistakes[field.key] ?? null}
           onText={(text) => {
-            setTexts((before) => ({ ...before, [field.key]: text }))
+            write((before) => ({ ...before, [field.key]: text }))
           }}
           onNamed={(title) => {
             // Words that somebody wrote are theirs.
-            setTexts((before) => ({ [CODED.words]: title, ...filled(before) }))
+            write((before) => ({ [CODED.words]: title, ...filled(before) }))
           }}
         />
       ))}
       <Group>
         <Button type="submit">{replaces === null ? t('entry.save') : t('entry.saveCorrection')}</Button>
         <Button variant="default" onClick={props.onDone}>
-          {t('cancel')}
+          {draft === null ? t('cancel') : t('lock.discard')}
         </Button>
+        {draft !== null && <span className="quiet">{t('field.notWritten')}</span>}
       </Group>
     </form>
   )
@@ -262,7 +306,7 @@ function EntryBox(props: {
   )
 }
 
-function filled(texts: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+function filled(texts: Texts): Texts {
   return Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== ''))
 }
 

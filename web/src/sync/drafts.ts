@@ -34,14 +34,15 @@ export class Drafts {
     for (const field of [...this.#texts.keys()]) this.set(field, null)
   }
 
-  /** Null: it was written, or thrown away. */
+  /** Null: it was written, or thrown away; that is kept at once, else a reload would offer it again. */
   set(field: string, text: string | null): void {
     if (text === this.get(field)) return
     if (text === null) this.#texts.delete(field)
     else this.#texts.set(field, text)
     this.#unkept.add(field)
     this.#all = null
-    this.#keepIn(KEEP_MS)
+    if (text === null) this.#keepNow()
+    else this.#keepIn(KEEP_MS)
     this.changes.tell()
   }
 

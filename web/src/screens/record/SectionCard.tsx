@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { EntryList } from '../../fields/EntryList'
 import { FieldRow } from '../../fields/FieldRow'
 import { Narrative } from '../../fields/Narrative'
+import { SectionComments, useComments } from './comments/SectionComments'
 import { useOnScreen } from './context'
 import { HistoryButton } from './history/HistoryButton'
 
@@ -16,6 +17,7 @@ export function SectionCard({ section }: { section: SectionForm }): ReactNode {
   const writers = new Set(section.fields.flatMap((field) => field.writers))
   const roles = [...writers].map((role) => profile.roles[role] ?? role).join(', ')
   const title = `section-${section.name}`
+  const commented = useComments(section)
   return (
     <section className="section" aria-labelledby={title}>
       <header>
@@ -23,6 +25,7 @@ export function SectionCard({ section }: { section: SectionForm }): ReactNode {
         <span className="quiet">
           {mine ? t('section.yours') : t('section.theirs', { roles })}
         </span>
+        {commented !== null && <SectionComments section={section} commented={commented} />}
       </header>
       {section.help !== '' && <p className="quiet">{section.help}</p>}
       {section.fields.map((field) => {
