@@ -11,7 +11,7 @@ def until_kept(window: Window, text: str) -> None:
     """The draft is in the store of this device."""
     window.until(
         "async () => (await window.fieldchart.at.workplace.store.heads())"
-        f".some(head => Object.values(head.drafts ?? {{}}).some(kept => kept.includes('{text}')))"
+        f".some(head => JSON.stringify(head.drafts ?? {{}}).includes('{text}'))"
     )
 
 

@@ -11,6 +11,17 @@ export function dayAndTime(at: number | string, language: string): string {
   return Number.isNaN(date.getTime()) ? String(at) : `${dayOf(date, language)} ${clockTime(at, language)}`
 }
 
+/** Today by the clock, else by the day, and beyond a year by the month: `10:31`, `12 Mar`, `Mar 2024`. */
+export function whenBriefly(at: number, now: number, language: string): string {
+  const [then, today] = [new Date(at), new Date(now)]
+  if (then.toDateString() === today.toDateString()) return clockTime(at, language)
+  const near = now - at < YEAR_MS
+  const parts = near ? ({ day: 'numeric', month: 'short' } as const) : ({ month: 'short', year: 'numeric' } as const)
+  return new Intl.DateTimeFormat(language, parts).format(then)
+}
+
+const YEAR_MS = 330 * 86_400_000 // less, so that no month is named that comes again this year
+
 /** A date of birth: 14-Jul-1992. */
 export function birthDate(iso: string, language: string): string {
   const date = new Date(`${iso}T00:00:00Z`)

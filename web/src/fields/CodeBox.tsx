@@ -32,7 +32,7 @@ export function CodeBox(props: EditorProps & { onNamed: (title: string) => void 
     <Autocomplete
       id={props.id}
       error={props.invalid}
-      aria-describedby={props.describedBy}
+      attributes={{ input: { 'aria-describedby': props.describedBy } }}
       placeholder={t('entry.codeHint')}
       autoComplete="off"
       value={text}

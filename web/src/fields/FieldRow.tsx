@@ -7,6 +7,7 @@ import { useTranslation } from 'react-i18next'
 import { useDevice, useListened } from '../app/context'
 import { initialsOf } from '../app/times'
 import { useField, useMayWrite, useOnScreen, usePeople } from '../screens/record/context'
+import { LastValue } from '../screens/record/earlier/LastValue'
 import { HistoryButton } from '../screens/record/history/HistoryButton'
 import { EditorOf } from './editors'
 import { Flag } from './Flag'
@@ -38,6 +39,7 @@ export function FieldRow({ form }: { form: FieldForm }): ReactNode {
       <span className="field-side">
         <Flag rules={form.value} value={value} />
         <Disputed name={form.name} />
+        <LastValue form={form} id={`${id}-last`} />
         {flash !== null && flash !== '' && (
           <span className="tag" title={t('field.changedBy', { name: flash })}>
             {initialsOf(flash)}
@@ -145,7 +147,7 @@ function Editable(props: {
           label={form.title}
           text={draft ?? standing}
           invalid={mistake !== null}
-          describedBy={`${id}-unit ${id}-note`}
+          describedBy={`${id}-unit ${id}-last ${id}-note`}
           onText={(text) => {
             setDraft(text)
             record.presence.show({ typing: form.name })

@@ -34,14 +34,15 @@ const ACUITIES = ['6/6', '6/9', '6/12', '6/18', '6/24', '6/36', '6/60', 'CF', 'H
 function shared(props: EditorProps): {
   id: string
   error: boolean
-  'aria-describedby': string
+  attributes: { input: { 'aria-describedby': string } }
   onFocus: () => void
   onBlur: (event: FocusEvent) => void
 } {
   return {
     id: props.id,
     error: props.invalid,
-    'aria-describedby': props.describedBy,
+    // Mantine sets the attribute itself, to nothing, over one that is given as a property.
+    attributes: { input: { 'aria-describedby': props.describedBy } },
     onFocus: props.onFocus,
     onBlur: () => {
       props.onLeave()

@@ -10,6 +10,7 @@ import { endSaid } from '../../app/server_words'
 import { Banner } from './Banner'
 import { RecordBars } from './Bars'
 import { RecordOnScreen } from './context'
+import { EarlierProvider } from './earlier/reading'
 import { EmergencyAccess, NOT_ALLOWED } from './Emergency'
 import { HandOff } from './HandOff'
 import { NextPatient } from './NextPatient'
@@ -118,36 +119,38 @@ function Chart(props: { record: OpenRecord; profile: Profile; page: string | nul
   useSaveKey()
   return (
     <RecordOnScreen record={record} profile={profile}>
-      <div className="record">
-        <Banner />
-        <div className="record-body" ref={scroll.body} onScroll={scroll.onScroll}>
-          <Rail page={page} />
-          <div
-            className="sections"
-            ref={scroll.sections}
-            onScroll={scroll.onScroll}
-            // A page without a box is scrolled by keyboard too.
-            tabIndex={0}
-            role="group"
-            aria-label={title}
-          >
-            <RecordBars page={page} disputes={extra?.name !== 'conflicts'} />
-            <NextPatient />
-            {extra === null ? (
-              <>
-                <h2 className="page-title">{title}</h2>
-                {sectionsOf(profile, page).map((section) => (
-                  <SectionCard key={section.name} section={section} />
-                ))}
-              </>
-            ) : (
-              <ExtraPage page={extra} />
-            )}
+      <EarlierProvider>
+        <div className="record">
+          <Banner />
+          <div className="record-body" ref={scroll.body} onScroll={scroll.onScroll}>
+            <Rail page={page} />
+            <div
+              className="sections"
+              ref={scroll.sections}
+              onScroll={scroll.onScroll}
+              // A page without a box is scrolled by keyboard too.
+              tabIndex={0}
+              role="group"
+              aria-label={title}
+            >
+              <RecordBars page={page} disputes={extra?.name !== 'conflicts'} />
+              <NextPatient />
+              {extra === null ? (
+                <>
+                  <h2 className="page-title">{title}</h2>
+                  {sectionsOf(profile, page).map((section) => (
+                    <SectionCard key={section.name} section={section} />
+                  ))}
+                </>
+              ) : (
+                <ExtraPage page={extra} />
+              )}
+            </div>
           </div>
+          <HandOff page={page} />
+          <FieldHistoryDrawer />
         </div>
-        <HandOff page={page} />
-        <FieldHistoryDrawer />
-      </div>
+      </EarlierProvider>
     </RecordOnScreen>
   )
 }

@@ -1,5 +1,5 @@
 /** Vital signs, pressure and acuity over time, across this patient's visits, drawn and as tables. */
-import { type BoardRow, flagOf, type Listing, Unreachable, type Workplace } from '@fieldchart/client'
+import { flagOf, Unreachable, type Workplace } from '@fieldchart/client'
 import { type ReactNode, useEffect, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
@@ -8,12 +8,12 @@ import { dayAndTime } from '../../../app/times'
 import { saidOf, valueSaid } from '../../../fields/naming'
 import { useField, useOnScreen } from '../context'
 import { EVERYTHING, historyPage, type RecordChange } from '../history/changes'
+import { otherVisits } from '../history/visits'
 import Plot from './Plot'
 import { type Band, type Series, seriesOf, type VisitHistory } from './series'
 
-/** Pages of history that are read of one visit, and visits that are looked at. */
+/** Pages of history that are read of one visit. */
 const MOST_PAGES = 10
-const MOST_VISITS = 20
 
 export default function TrendsPage(): ReactNode {
   const { t } = useTranslation()
@@ -146,15 +146,9 @@ async function readVisits(
   here: { readonly id: string; readonly number: string },
 ): Promise<{ visits: VisitHistory[]; fresh: boolean }> {
   const found = new Map([[here.id, here.number]])
-  if (patient !== '') {
-    const others: { value: Listing<BoardRow>; fresh: boolean } = await workplace.board({
-      profile,
-      patient,
-      limit: MOST_VISITS,
-    })
-    for (const row of others.value.items) if (row.number !== here.number) found.set(row.id, row.number)
-  }
-  let fresh = true
+  const others = await otherVisits(workplace, profile, patient, here.id)
+  for (const row of others.value) found.set(row.id, row.number)
+  let { fresh } = others
   const visits: VisitHistory[] = []
   for (const [record, number] of found) {
     const changes: RecordChange[] = []

@@ -56,7 +56,8 @@ export function seriesOf(profile: Profile, visits: readonly VisitHistory[]): rea
   return found.filter((one) => one.points.length > 0)
 }
 
-function isPlotted(rules: ValueForm): boolean {
+/** Whether a value is followed over time. */
+export function isPlotted(rules: ValueForm): boolean {
   if (rules.type === 'visual_acuity') return true
   return (rules.type === 'number' || rules.type === 'integer') && rules.unit !== 'minor units'
 }
