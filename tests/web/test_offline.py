@@ -232,6 +232,34 @@ def test_what_one_person_left_unsent_is_delivered_in_their_name_by_the_next(
     assert own_server.refusals(record) == []
 
 
+def test_unsent_work_that_the_browser_threw_away_is_said_to_be_gone(
+    own_server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = own_server.new_record()
+    nurse = open_window(own_server, "nurse")
+    until_offline_ready(nurse)
+    nurse.open_record(record, "triage")
+    nurse.expect_saved()
+    own_server.kill()
+    nurse.write("vitals.pulse", "77")
+    expect(nurse.chip).to_contain_text("1 waiting")
+    nurse.page.goto("about:blank")
+    nurse.page.context.new_cdp_session(nurse.page).send(
+        "Storage.clearDataForOrigin", {"origin": own_server.url, "storageTypes": "indexeddb"}
+    )
+
+    nurse.go("/")
+    gone = nurse.page.get_by_test_id("lost-work")
+    expect(gone).to_contain_text("has removed work that was stored on this device and not sent yet")
+    expect(gone).to_contain_text("Demo nurse: 1")
+    gone.get_by_role("button").click()
+    expect(gone).to_have_count(0)
+    nurse.page.reload()
+    expect(nurse.page.locator('input[autocomplete="username"]')).to_be_visible()
+    expect(gone).to_have_count(0)
+    own_server.start()
+
+
 def test_a_login_that_is_revoked_while_typing_loses_nothing(
     own_server: LiveServer, open_window: OpenWindow
 ) -> None:

@@ -9,6 +9,7 @@ import { createRoot } from 'react-dom/client'
 
 import { App } from './app/App'
 import { deviceLabel } from './app/device_label'
+import { lookForLostWork } from './app/LostWork'
 import { watchForNewVersion } from './app/new_version'
 import { startWords } from './i18n'
 
@@ -27,6 +28,7 @@ async function start(): Promise<void> {
       },
     })
     Object.assign(globalThis, { fieldchart: device }) // for support, and for the browser tests
+    await lookForLostWork(device)
     void watchForNewVersion()
     screen.render(<App device={device} words={words} />)
   } catch {

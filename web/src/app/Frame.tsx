@@ -8,6 +8,7 @@ import { isLanguage, keepAllWords, LANGUAGES, speak } from '../i18n'
 import { Bell } from './Bell'
 import { useDevice, useListened, useMe, useOverview, useProfiles, useWorkplace } from './context'
 import { useOversees } from './oversees'
+import { LostWork, useNotedUnsent } from './LostWork'
 import { newVersion } from './new_version'
 import { SyncChip } from './SyncChip'
 import { initialsOf } from './times'
@@ -18,6 +19,7 @@ export function Frame({ children }: { children: ReactNode }): ReactNode {
   const mayCreate = profiles.value?.items.some((profile) => profile.may_create) ?? false
   const oversees = useOversees()
   useHints()
+  useNotedUnsent()
   useAllWords()
   return (
     <div className="frame">
@@ -102,6 +104,7 @@ function Bars(): ReactNode {
   const [failed, setFailed] = useState(false)
   return (
     <div aria-live="polite">
+      <LostWork />
       {ready && (
         <div className="bar" data-kind="news" data-testid="new-version">
           <span className="bar-text">
@@ -163,6 +166,14 @@ function UserMenu(): ReactNode {
         .map((person) => ({ name: person.name, count: unsent.get(person.userId) ?? 0 })),
     )
   }
+  const switchUser = async (): Promise<void> => {
+    // What only this window holds would go with it.
+    const isStored = await device.stored().then(
+      () => true,
+      () => false,
+    )
+    if (isStored || confirm(t('user.leaveUnstored'))) await device.leave()
+  }
   const signOut = (): void => {
     const { waiting, sending } = overview
     if (waiting + sending > 0 && !confirm(t('user.signOutUnsent', { count: waiting + sending }))) {
@@ -192,7 +203,7 @@ function UserMenu(): ReactNode {
         >
           {t('user.lock')}
         </Menu.Item>
-        <Menu.Item onClick={() => void device.leave()}>{t('user.switch')}</Menu.Item>
+        <Menu.Item onClick={() => void switchUser()}>{t('user.switch')}</Menu.Item>
         {others.map((other) => (
           <Menu.Label key={other.name}>
             {other.count > 0

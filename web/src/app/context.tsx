@@ -162,16 +162,17 @@ export function useAllProfiles(): Asked<readonly Profile[]> {
   }, [profiles, language])
 }
 
-/** The present, told every `everyMs`: for waiting times and ages. */
+/** The present by the server's clock, told every `everyMs`: for waiting times and ages. */
 export function useNow(everyMs = 30_000): number {
-  const [now, setNow] = useState(() => Date.now())
+  const { api } = useWorkplace()
+  const [now, setNow] = useState(() => api.serverNow())
   useEffect(() => {
     const ticking = setInterval(() => {
-      setNow(Date.now())
+      setNow(api.serverNow())
     }, everyMs)
     return () => {
       clearInterval(ticking)
     }
-  }, [everyMs])
+  }, [api, everyMs])
   return now
 }

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 
 import { useDevice } from '../app/context'
 import { LanguageChoice } from '../app/LanguageChoice'
+import { LostWork } from '../app/LostWork'
 import { failureSaid } from '../app/server_words'
 import { initialsOf } from '../app/times'
 
@@ -43,6 +44,7 @@ export function SignIn({ locked = null }: { locked?: Person | null }): ReactNode
 
   return (
     <div className="sign-in">
+      <LostWork />
       <form onSubmit={(event) => void enter(event)}>
         <Paper component="main" withBorder p="lg" aria-labelledby="sign-in-title">
           <Stack gap="md">

@@ -1,4 +1,5 @@
 /** The HTTP calls of contract.md, 2, typed, with what can go wrong told apart. */
+import { ServerClock } from './clock.js'
 import type { Json } from './fields.js'
 import type { Profile, ProfileSummary } from './profile.js'
 import type { TaggedProfile } from './profiles_kept.js'
@@ -111,7 +112,8 @@ export class Api {
   readonly #origin: string
   readonly #token: () => string | null
   readonly #onSignedOut: () => void
-  #aheadMs = 0
+  /** By the `Date` of each answer, to the second. */
+  readonly clock = new ServerClock()
 
   constructor(origin: string, token: () => string | null, onSignedOut: () => void = () => undefined) {
     this.#origin = origin
@@ -121,7 +123,7 @@ export class Api {
 
   /** What time it is on the server, to the second, by its last answer. */
   serverNow(): number {
-    return Date.now() - this.#aheadMs
+    return this.clock.now()
   }
 
   /** The JSON of the answer. Throws Problem, Unreachable. */
@@ -163,7 +165,7 @@ export class Api {
     }
     const date = Date.parse(answer.headers.get('Date') ?? '')
     // Its seconds are cut: half of one is the smaller error.
-    if (!Number.isNaN(date)) this.#aheadMs = Date.now() - date - 500
+    if (!Number.isNaN(date)) this.clock.heard(date + 500)
     if (answer.ok) return answer
     if (answer.status === 401 && token !== null) this.#onSignedOut()
     throw new Problem(answer.status, await problemBody(answer), retryAfter(answer))

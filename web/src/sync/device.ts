@@ -151,13 +151,16 @@ export class Device {
     this.people.close()
   }
 
-  /** The log-in ends, on the server too if it answers; token and seal key are wiped here. */
+  /** The log-in ends, on the server too if it answers. Token and seal key are wiped here, and every record
+   * and answer of which nothing waits: what is unsent, refused or half typed stays theirs. */
   async signOut(): Promise<void> {
     const at = this.#at
     if (at === null) return
     const { login } = at.person
     await this.leave()
     await this.people.signOut(at.person.userId)
+    // Told by nobody where it fails: the screen is another one by now, and the next sign-out tries again.
+    await this.#inStoreOf(at.person.userId, (store) => store.tidy(Infinity, new Set())).catch(() => undefined)
     if (login !== null) await this.#revoke(login)
   }
 

@@ -1,5 +1,6 @@
 /** `@fieldchart/client`: records of a Fieldchart server, offline first. No user interface in here. */
 export * from './api.js'
+export * from './clock.js'
 export * from './closing.js'
 export * from './connection.js'
 export * from './database.js'

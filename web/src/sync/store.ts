@@ -324,7 +324,7 @@ export class PersonStore {
   }
 
   /** Forget records that nobody saw since `before` (ms since 1970) and of which nothing waits, and what
-   * was answered before that. Profiles stay: without them no form opens offline. */
+   * was answered before that. Profiles stay, without which no form opens offline, and the clock. */
   async tidy(before: number, inUse: ReadonlySet<string>): Promise<void> {
     const waiting = await this.waiting()
     const refused = new Set((await this.refusals()).map((one) => one.record))
@@ -342,7 +342,7 @@ export class PersonStore {
       const cache = in_.objectStore('cache')
       const rows = (await asked(cache.getAll())) as { key: string; at?: number }[]
       const old = rows
-        .filter((row) => row.at !== undefined && !row.key.startsWith('profile'))
+        .filter((row) => row.at !== undefined && !/^(profile|clock)/.test(row.key))
         .sort((one, other) => (other.at ?? 0) - (one.at ?? 0))
         .filter((row, place) => (row.at ?? 0) < before || place >= MOST_ANSWERS)
       await Promise.all(old.map((row) => asked(cache.delete(row.key))))

@@ -77,6 +77,10 @@ const FRESH_MS = 5 * 60_000
 const KEEP_MS = 3 * 24 * 60 * 60_000
 const TIDY_EVERY_MS = 60 * 60_000
 
+const CLOCK = 'clock'
+/** A server names its seconds only. */
+const CLOCK_ERROR_MS = 2_000
+
 /** How a visit to a record ended. `refused`: the server will say the same again. */
 type Visit = 'done' | 'refused' | 'unfinished'
 
@@ -139,6 +143,8 @@ export class Workplace {
   static async open(userId: string, place: Place): Promise<Workplace> {
     const store = await PersonStore.open(userId, place.tab)
     const workplace = new Workplace(place, store)
+    const ahead = await store.cached<number>(CLOCK).catch(() => null) // told by `troubles`
+    if (ahead !== null) workplace.api.clock.assume(ahead)
     await workplace.#read()
     return workplace
   }
@@ -413,6 +419,7 @@ export class Workplace {
         await this.#noted(id, await this.#visit(id, (status) => status.toDeliver === 0))
       })
       await this.#fillPools()
+      await this.#keepClock()
       await this.#tidy()
     } catch (error) {
       this.#becomes({ trouble: troubleOf(error) })
@@ -447,6 +454,14 @@ export class Workplace {
         await this.#visit(id, () => true)
       },
     )
+  }
+
+  /** How far this device's clock is off, for a window that is opened without the server. */
+  async #keepClock(): Promise<void> {
+    const { aheadMs } = this.api.clock
+    if (aheadMs === null) return
+    const kept = await this.store.cached<number>(CLOCK)
+    if (kept === null || Math.abs(kept - aheadMs) > CLOCK_ERROR_MS) await this.store.cache(CLOCK, aheadMs)
   }
 
   /** Forget what has not been needed for days. Only while the server is there to give it again. */
