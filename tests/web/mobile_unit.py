@@ -166,8 +166,9 @@ class MobileUnit:
 
     def decide(self) -> None:
         conflict = self.tablet.page.get_by_test_id("conflict")
+        conflict.locator(".choice", has_text="6/9").get_by_role("radio").check()
         conflict.get_by_label("Reason").fill(REASON)
-        conflict.get_by_role("button", name="keep 6/9").click()
+        conflict.get_by_role("button", name="Decide").click()
         for window in (self.tablet, self.workstation):
             expect(window.page.get_by_test_id("conflict")).to_have_count(0)
             expect(window.box(RIGHT_EYE)).to_have_value("6/9")
