@@ -6,8 +6,8 @@ import msgspec
 
 from permissions.model import Decision, Rule
 from sync.fields import Place
+from sync.intents import Asked
 from sync.locks import Hold
-from sync.progress import Asked
 from sync.registers import Tail, Write
 from sync.structs import Deletes, Id, Kind, Struct, StructsByClient
 

@@ -5,86 +5,39 @@ answered by the server's own facts, or by a refusal. So it never conflicts, nobo
 a key that is still there has not been answered yet. SPEC FLOW-9 to FLOW-12.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
-import msgspec
 
 from permissions.model import Decision, Rule
-from sync.fields import RECORD_ROOT, Place
-from sync.flow import Action, Flow, Impossible, StepChange
+from permissions.profile import Profile
+from sync.flow import Flow, Impossible, StepChange
 from sync.frame import Frame
+from sync.intents import Asked
 from sync.record_facts import flow_of
-from sync.structs import Struct
-from sync.view import chart_of
+from sync.view import Chart
 from sync.workflow import advance
 
-if TYPE_CHECKING:
-    from sync.room import Room
+__all__ = ["reason_of", "take_intents"]
 
-__all__ = ["Asked", "Intent", "read_intent", "reason_of", "take_intents"]
-
-REASON_MAX_CHARS = 2000
-"""A reason is a sentence or two that people read on a board."""
-
-NO_INTENT = Decision(
-    False, Rule.TYPE, 'A step takes {action: "start", "complete" or "return", at, reason, to}.'
-)
-TOO_LONG = Decision(False, Rule.SIZE, f"A reason has at most {REASON_MAX_CHARS} characters.")
 _START = datetime.min.replace(tzinfo=UTC)
 
 
-class Intent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The value under a step's key. to: where a return goes.
-
-    at: when it was meant, by the client's own clock; it only orders what a person sends at once.
-    """
-
-    action: Action
-    at: datetime | None = None
-    reason: str = ""
-    to: str | None = None
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """An intent that its author may have, and that stands to be judged by the workflow.
-
-    written_at: by the journal, bounded by the server.
-    """
-
-    place: Place
-    struct: Struct
-    intent: Intent
-    written_at: datetime
-
-
-def read_intent(value: object) -> Intent | Decision:
-    """The intent that a value is, or why it is none."""
-    try:
-        intent = msgspec.convert(value, Intent, strict=True)
-    except msgspec.ValidationError:
-        return NO_INTENT
-    if intent.at is not None and intent.at.tzinfo is None:
-        return NO_INTENT
-    return TOO_LONG if len(intent.reason) > REASON_MAX_CHARS else intent
-
-
 def take_intents(
-    room: "Room", asked: Sequence[Asked], frame: Frame
-) -> tuple[Flow | None, list[StepChange], list[tuple[Asked, Decision]]]:
+    profile: Profile, facts: Mapping[str, object], chart: Chart, asked: Sequence[Asked],
+    frame: Frame,
+) -> tuple[Flow | None, list[StepChange], list[tuple[Asked, Decision]]]:  # fmt: skip
     """What a frame's intents lead to, now that everything else of the frame stands.
 
+    facts: the server's own, as the document has them. chart: what the record shows.
     Returns the new flow (None: unchanged), what happened, and what is refused.
     """
-    flow = before = flow_of(room.profile, room.document.section(RECORD_ROOT))
-    chart = chart_of(room)
+    flow = before = flow_of(profile, facts)
     changes: list[StepChange] = []
     refused: list[tuple[Asked, Decision]] = []
     for one in _in_order(_not_withdrawn(asked, frame)):
         intent = one.intent
         outcome = advance(
-            room.profile, flow, chart, step_id=one.place.key or "", action=intent.action,
+            profile, flow, chart, step_id=one.place.key or "", action=intent.action,
             by=frame.author.user_id, at=min(one.written_at, frame.received_at),
             reason=intent.reason, to=intent.to,
         )  # fmt: skip

@@ -36,6 +36,7 @@ from sync.refusing import refusals_of
 from sync.registers import Register
 from sync.structs import Deletes, Id, Struct, StructsByClient
 from sync.update import encode_update
+from sync.view import chart_of
 
 __all__ = ["Room"]
 
@@ -337,7 +338,10 @@ class Room:
         """Let the workflow judge what was asked for in the frame. SPEC FLOW-10."""
         if not judgement.intents:
             return [], [], []
-        flow, steps, refused = take_intents(self, judgement.intents, frame)
+        flow, steps, refused = take_intents(
+            self.profile, self.document.section(RECORD_ROOT), chart_of(self), judgement.intents,
+            frame,
+        )  # fmt: skip
         for asked, decision in refused:
             judgement.refuse(asked.place.name, decision, asked.struct)
         if flow is None:

@@ -4,20 +4,34 @@ Numbers that are whole come out as integers: Yjs knows only one kind of number.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
 from permissions.fields import Field
 from permissions.profile import Profile
+from sync.books import Books
 from sync.document import Document
 from sync.fields import RECORD_ROOT
 from sync.json_value import plain
 
-if TYPE_CHECKING:
-    from sync.room import Room
+__all__ = ["Chart", "Shown", "chart_in", "chart_of", "disputed_fields"]
 
-__all__ = ["Chart", "chart_in", "chart_of", "disputed_fields"]
+
+class Shown(Protocol):
+    """What people read of a room."""
+
+    @property
+    def document(self) -> Document: ...
+
+    @property
+    def profile(self) -> Profile: ...
+
+    @property
+    def books(self) -> Books: ...
+
+    @property
+    def version(self) -> int: ...
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +44,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
 
-def chart_of(room: "Room", may_read: Callable[[Field], bool] | None = None) -> Chart:
+def chart_of(room: Shown, may_read: Callable[[Field], bool] | None = None) -> Chart:
     """The room's document as plain values, without what `may_read` denies."""
     return chart_in(
         room.document, room.profile, room.version, may_read, disputed=disputed_fields(room)
@@ -70,7 +84,7 @@ def chart_in(
     )  # fmt: skip
 
 
-def disputed_fields(room: "Room") -> list[str]:
+def disputed_fields(room: Shown) -> list[str]:
     """Names of the critical fields whose concurrent values nobody has decided yet."""
     return sorted(
         place.name

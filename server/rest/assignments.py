@@ -21,7 +21,7 @@ from server.visits import assign, cancel, current_flow
 from storage.errors import UserNotFound
 from storage.ports import User
 from sync.flow import Flow
-from sync.progress import REASON_MAX_CHARS
+from sync.intents import REASON_MAX_CHARS
 
 __all__ = ["ENDPOINTS"]
 

@@ -17,7 +17,7 @@ from server.rest.if_match import etag, given_version
 from server.rest.shapes import record_id_of
 from server.visits import change_step, current_flow
 from sync.flow import Action, Flow
-from sync.progress import REASON_MAX_CHARS
+from sync.intents import REASON_MAX_CHARS
 
 __all__ = ["ENDPOINTS"]
 

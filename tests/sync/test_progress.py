@@ -12,7 +12,7 @@ from permissions.model import Decision, Rule
 from sync.fields import RECORD_ROOT
 from sync.flow import Flow
 from sync.frame import WrittenRange
-from sync.progress import Intent, read_intent
+from sync.intents import Intent, read_intent
 from sync.record_facts import flow_facts, flow_of
 from sync.view import chart_of
 from sync.workflow import begin
