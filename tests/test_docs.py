@@ -26,7 +26,8 @@ from server.application import api_endpoints
 from server.commands.cli import app
 from server.metrics import Metrics
 from server.problems import PROBLEMS
-from server.settings import Settings, describe
+from server.settings import Settings
+from server.settings_sources import describe
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "sync" / "SPEC.md"])

@@ -67,7 +67,7 @@ def settings(
     from rich.console import Console
     from rich.table import Table
 
-    from server.settings import describe
+    from server.settings_sources import describe
 
     rows = describe(settings_for(data))
     if as_json:

@@ -35,7 +35,7 @@ def _line_of(error: Exception) -> tuple[str, int]:
     from permissions.errors import ProfileError
     from server.logs import place_of
     from server.profiles import ProfileUnusable
-    from server.settings import SettingsError
+    from server.settings_sources import SettingsError
     from storage.errors import StorageError
     from sync.errors import CorruptLog
 

@@ -47,7 +47,7 @@ def settings_for(data: str | None = None, **overrides: Any) -> "Settings":
     """The settings of this command. Raises SettingsError."""
     import os
 
-    from server.settings import load_settings
+    from server.settings_sources import load_settings
 
     return load_settings(os.environ, overrides={"data": data, **overrides})
 

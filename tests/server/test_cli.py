@@ -15,7 +15,8 @@ from typer.testing import CliRunner, Result
 
 from permissions import shipped_profiles
 from server.commands.cli import app
-from server.settings import Settings, describe
+from server.settings import Settings
+from server.settings_sources import describe
 from storage import SqliteStore
 from tests.support.house import living
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from server.settings import Settings, SettingsError, describe, load_settings
+from server.settings import Settings
+from server.settings_sources import SettingsError, describe, load_settings
 
 
 @pytest.fixture(autouse=True)
