@@ -19,7 +19,7 @@ BENCH_PACKAGES := $(patsubst %/package-lock.json,%/node_modules/.installed,\
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format docs web bench bench-peers clean
+.PHONY: help setup run test check format docs web bench bench-peers bench-web clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,9 @@ bench: $(VENV)/.bench ## run the benchmarks
 
 bench-peers: $(VENV)/.bench $(BENCH_PACKAGES) ## the same load on other Yjs servers
 	$(BIN)/python -m benchmarks.peers
+
+bench-web: $(VENV)/.synced $(BUNDLE) ## the web app in Chromium, before a server
+	$(BIN)/python -m benchmarks.web
 
 clean: ## remove what was installed and cached; data stays
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -5,7 +5,7 @@ Log-ins are stored, not signed in: the throttle and argon2 are not what is measu
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,6 +35,7 @@ from sync.update import decode_update
 __all__ = [
     "Prepared",
     "accepted_edits",
+    "append_accepted",
     "long_record",
     "opened",
     "prepare",
@@ -94,9 +95,11 @@ async def sign_in(
 
 
 @asynccontextmanager
-async def opened(data: Path) -> AsyncIterator[tuple[Assembly, SqliteStore]]:
+async def opened(
+    data: Path, profiles: Sequence[str] = (PROFILE,)
+) -> AsyncIterator[tuple[Assembly, SqliteStore]]:
     """The server's parts on a data directory, without a socket."""
-    settings = Settings(data=str(data), profiles=(PROFILE,))
+    settings = Settings(data=str(data), profiles=tuple(profiles))
     log = configure_logs("json", "error")
     async with open_store(settings) as store:
         yield assemble(settings, store, load_policies(settings.profiles), _now, log), store
@@ -116,16 +119,23 @@ async def _long_record(data: Path, record_id: str, edits: int, snapshot: bool) -
             pass
         users = list(await store.directory.users())
         made = accepted_edits(room, [principal_of(user) for user in users[:5]], edits)
-        base, rows = room.version, list[Accepted]()
-        for accepted in made:
-            rows.append(accepted)
-            if len(rows) == ROWS_PER_COMMIT:
-                await store.records.append(_commit(record_id, base, rows))
-                base, rows = base + len(rows), []
-        if rows:
-            await store.records.append(_commit(record_id, base, rows))
-        if snapshot:
-            await store.records.save_snapshot(record_id, snapshot_of(room))
+        await append_accepted(store, room, made, snapshot=snapshot)
+
+
+async def append_accepted(
+    store: SqliteStore, room: Room, made: Iterable[Accepted], *, snapshot: bool
+) -> None:
+    """Store edits as the room accepts them, and a snapshot afterwards if wanted."""
+    base, rows = room.version, list[Accepted]()
+    for accepted in made:
+        rows.append(accepted)
+        if len(rows) == ROWS_PER_COMMIT:
+            await store.records.append(_commit(room.record_id, base, rows))
+            base, rows = base + len(rows), []
+    if rows:
+        await store.records.append(_commit(room.record_id, base, rows))
+    if snapshot:
+        await store.records.save_snapshot(room.record_id, snapshot_of(room))
 
 
 def accepted_edits(room: Room, people: Sequence[Principal], edits: int) -> Iterator[Accepted]:

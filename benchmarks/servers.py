@@ -73,6 +73,10 @@ class Running:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Let it end; once is enough."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
@@ -156,7 +160,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def fieldchart(data: Path, tokens: Sequence[str], port: int, **settings: float) -> Target:
+def fieldchart(data: Path, tokens: Sequence[str], port: int, **settings: float | str) -> Target:
     """Fieldchart as it is shipped, on a data directory made by `benchmarks.records`."""
     launcher = os.environ.get("BENCHMARKS_LAUNCHER")  # a profiler, or a variant under trial
     command = [sys.executable, *([launcher] if launcher else ["-m", "benchmarks.counted_server"])]

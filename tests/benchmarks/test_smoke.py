@@ -11,8 +11,11 @@ pytest.importorskip("picows", reason="picows is in the group bench")
 
 from benchmarks.edits import KEYED_FIELDS, MARK, ClientEdits
 from benchmarks.scenarios import SCENARIOS
+from benchmarks.web.browser import CHROMIUM
+from benchmarks.web.measures import MEASURES
 
 ROOT = Path(__file__).parents[2]
+BUNDLE = ROOT / "server" / "static" / "index.html"
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -21,6 +24,20 @@ def test_scenario_runs_in_miniature(name: str) -> None:
     command = [sys.executable, "-m", "benchmarks", name, "--tiny"]
 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+    assert done.returncode == 0, done.stderr
+    assert name in done.stdout
+    assert "INCOMPLETE" not in done.stdout
+
+
+@pytest.mark.skipif(
+    not (Path(CHROMIUM).exists() and BUNDLE.is_file()), reason="no Chromium, or no built web app"
+)
+@pytest.mark.parametrize("name", MEASURES)
+def test_measure_of_the_web_app_runs_in_miniature(name: str) -> None:
+    command = [sys.executable, "-m", "benchmarks.web", name, "--tiny"]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
 
     assert done.returncode == 0, done.stderr
     assert name in done.stdout

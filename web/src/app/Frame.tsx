@@ -6,7 +6,7 @@ import { Link, useRoute } from 'wouter'
 
 import { isLanguage, keepAllWords, LANGUAGES, speak } from '../i18n'
 import { Bell } from './Bell'
-import { useDevice, useListened, useMe, useOverview, useProfiles, useWorkplace } from './context'
+import { useDevice, useListened, useMe, useOverviewOf, useProfiles, useWorkplace } from './context'
 import { useOversees } from './oversees'
 import { LostWork, useNotedUnsent } from './LostWork'
 import { newVersion } from './new_version'
@@ -99,7 +99,8 @@ function useAllWords(): void {
 function Bars(): ReactNode {
   const { t } = useTranslation()
   const device = useDevice()
-  const overview = useOverview()
+  const signInNeeded = useOverviewOf((overview) => overview.signInNeeded)
+  const trouble = useOverviewOf((overview) => overview.trouble)
   const ready = useListened(newVersion.changes, () => newVersion.isReady)
   const [failed, setFailed] = useState(false)
   return (
@@ -126,7 +127,7 @@ function Bars(): ReactNode {
           </Button>
         </div>
       )}
-      {overview.signInNeeded && (
+      {signInNeeded && (
         <div className="bar" data-kind="refused">
           <span className="bar-text">{t('frame.signInAgain')}</span>
           <Button
@@ -139,9 +140,9 @@ function Bars(): ReactNode {
           </Button>
         </div>
       )}
-      {overview.trouble !== null && (
+      {trouble !== null && (
         <div className="bar" data-kind="trouble" role="alert">
-          <span className="bar-text">{t(`storage.${overview.trouble.kind}`)}</span>
+          <span className="bar-text">{t(`storage.${trouble.kind}`)}</span>
         </div>
       )}
     </div>
@@ -152,7 +153,7 @@ function UserMenu(): ReactNode {
   const { t, i18n } = useTranslation()
   const device = useDevice()
   const me = useMe()
-  const overview = useOverview()
+  const workplace = useWorkplace()
   const oversees = useOversees()
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const [others, setOthers] = useState<readonly { name: string; count: number }[]>([])
@@ -175,7 +176,7 @@ function UserMenu(): ReactNode {
     if (isStored || confirm(t('user.leaveUnstored'))) await device.leave()
   }
   const signOut = (): void => {
-    const { waiting, sending } = overview
+    const { waiting, sending } = workplace.overview
     if (waiting + sending > 0 && !confirm(t('user.signOutUnsent', { count: waiting + sending }))) {
       return
     }

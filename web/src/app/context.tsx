@@ -66,8 +66,13 @@ function useHere(): AtDevice {
 }
 
 export function useOverview(): Overview {
+  return useOverviewOf((overview) => overview)
+}
+
+/** One thing of the overview; only another value of it renders. `select` gives the same for the same. */
+export function useOverviewOf<T>(select: (overview: Overview) => T): T {
   const workplace = useWorkplace()
-  return useListened(workplace.changes, () => workplace.overview)
+  return useListened(workplace.changes, () => select(workplace.overview))
 }
 
 /** The record, live while the component is mounted; a fresh one when it had to start afresh. */
@@ -89,8 +94,14 @@ export function useRecord(id: string): OpenRecord | null {
   return record
 }
 
+/** All of it: it changes several times with each key that is typed. */
 export function useStatus(record: OpenRecord): RecordStatus {
-  return useListened(record.statusChanges, () => record.status)
+  return useStatusOf(record, (status) => status)
+}
+
+/** One thing of a record's status; only another value of it renders. */
+export function useStatusOf<T>(record: OpenRecord, select: (status: RecordStatus) => T): T {
+  return useListened(record.statusChanges, () => select(record.status))
 }
 
 /** What was asked for, whether it is fresh from the server, and what went wrong. */

@@ -1,9 +1,20 @@
 /** Times, ages and sizes as people read them, in their language. Stored times stay ISO 8601. */
 
+const formats = new Map<string, Intl.DateTimeFormat>()
+
+/** One for each language and use: making one takes longer than rendering what it is for. */
+function formatOf(language: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = `${language} ${JSON.stringify(options)}`
+  const known = formats.get(key)
+  if (known !== undefined) return known
+  const made = new Intl.DateTimeFormat(language, options)
+  formats.set(key, made)
+  return made
+}
+
 export function clockTime(at: number | string, language: string): string {
-  return new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(
-    new Date(at),
-  )
+  const format = formatOf(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+  return format.format(new Date(at))
 }
 
 export function dayAndTime(at: number | string, language: string): string {
@@ -30,7 +41,7 @@ export function birthDate(iso: string, language: string): string {
 
 /** Without a doubt about day and month, in every language. */
 function dayOf(date: Date, language: string, timeZone?: string): string {
-  const parts = new Intl.DateTimeFormat(language, {
+  const parts = formatOf(language, {
     day: '2-digit',
     month: 'short',
     year: 'numeric',

@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next'
 
 import { useDevice, useListened } from '../app/context'
 import { initialsOf } from '../app/times'
-import { useField, useMayWrite, useOnScreen, usePeople } from '../screens/record/context'
+import { useField, useMayWrite, useOnScreen, useTypist } from '../screens/record/context'
 import { LastValue } from '../screens/record/earlier/LastValue'
 import { HistoryButton } from '../screens/record/history/HistoryButton'
 import { EditorOf } from './editors'
@@ -228,11 +228,11 @@ function Disputed({ name }: { name: string }): ReactNode {
 
 function Typing({ name }: { name: string }): ReactNode {
   const { t } = useTranslation()
-  const typist = usePeople().find((one) => !one.me && one.typing === name)
-  return typist === undefined ? null : (
+  const typist = useTypist(name)
+  return typist === null ? null : (
     <span className="typing" role="status">
       <span aria-hidden>··· </span>
-      {t('field.typing', { name: typist.name })}
+      {t('field.typing', { name: typist })}
     </span>
   )
 }

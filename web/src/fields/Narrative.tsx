@@ -158,10 +158,15 @@ function SharedText(props: {
   )
 }
 
+/** As high as its text. Where the browser does it by itself (`field-sizing`, in record.css) nothing is
+ * asked: each question costs a layout of the page, with each key. */
 function fit(area: HTMLTextAreaElement): void {
+  if (FITS_ITSELF) return
   area.style.blockSize = 'auto'
   area.style.blockSize = `${String(area.scrollHeight + 2)}px`
 }
+
+const FITS_ITSELF = CSS.supports('field-sizing', 'content')
 
 /** Where a caret stands after an edit; what is inserted right at it comes behind it. */
 function moved(index: number, delta: Y.YTextEvent['delta']): number {
@@ -178,17 +183,23 @@ function moved(index: number, delta: Y.YTextEvent['delta']): number {
   return caret
 }
 
-/** The text once more, unseen, with carets where colleagues are. */
 function RemoteCursors(props: {
   text: Y.Text
   field: string
   others: readonly Present[]
 }): ReactNode {
+  const here = props.others.filter((one) => one.cursor !== null && fieldOf(one.cursor) === props.field)
+  // Nobody else is in this text, as nearly always: then a key renders nothing of it.
+  return here.length === 0 ? null : <Carets text={props.text} of={here} />
+}
+
+/** The text once more, unseen, with carets where colleagues are. */
+function Carets(props: { text: Y.Text; of: readonly Present[] }): ReactNode {
   const { record } = useOnScreen()
   const text = useText(props.text)
-  const carets = props.others
+  const carets = props.of
     .flatMap((one) => {
-      if (one.cursor === null || fieldOf(one.cursor) !== props.field) return []
+      if (one.cursor === null) return []
       try {
         const head = Y.createRelativePositionFromJSON(one.cursor.head)
         const found = Y.createAbsolutePositionFromRelativePosition(head, record.doc)

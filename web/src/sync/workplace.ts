@@ -28,6 +28,8 @@ export interface Standing {
 
 export interface Overview {
   readonly standings: readonly Standing[]
+  /** Edits of a record that the server has not acknowledged; only records that have some. */
+  readonly unsent: ReadonlyMap<string, number>
   readonly waiting: number
   readonly sending: number
   readonly refused: number
@@ -62,7 +64,29 @@ interface Held {
   connecting: Promise<boolean>
 }
 
+type Counts = Pick<
+  Overview,
+  | 'standings'
+  | 'unsent'
+  | 'waiting'
+  | 'sending'
+  | 'refused'
+  | 'conflicts'
+  | 'asides'
+  | 'trouble'
+  | 'savedAt'
+>
+
+function isWorse(counts: Counts, before: Counts): boolean {
+  return (
+    counts.waiting + counts.sending > before.waiting + before.sending ||
+    counts.conflicts > before.conflicts ||
+    counts.trouble !== before.trouble
+  )
+}
+
 const ROUND_MS = 5_000
+const READ_GAP_MS = 200
 const AT_ONCE = 2
 /** A day of a busy mobile unit; asked for again before half of them are used. */
 const POOL = 20
@@ -105,6 +129,12 @@ export class Workplace {
   readonly #pauses = new Map<string, { tries: number; until: number }>()
   readonly #fetchedAt = new Map<string, number>()
   #tidiedAt = 0
+  #stored: {
+    readonly heads: readonly RecordHead[]
+    readonly waiting: ReadonlyMap<string, number>
+    readonly refusals: readonly KeptRefusal[]
+    readonly asides: readonly Aside[]
+  } = { heads: [], waiting: new Map(), refusals: [], asides: [] }
   #reading = false
   #readAgain = false
 
@@ -121,6 +151,7 @@ export class Workplace {
     this.profiles = new ProfilesKept(store, this.api, (key, ask) => this.answer(key, ask))
     this.#overview = {
       standings: [],
+      unsent: new Map(),
       waiting: 0,
       sending: 0,
       refused: 0,
@@ -145,7 +176,7 @@ export class Workplace {
     const workplace = new Workplace(place, store)
     const ahead = await store.cached<number>(CLOCK).catch(() => null) // told by `troubles`
     if (ahead !== null) workplace.api.clock.assume(ahead)
-    await workplace.#read()
+    await workplace.#readStore()
     return workplace
   }
 
@@ -374,6 +405,9 @@ export class Workplace {
     else if (link.kind === 'waiting') this.#reached(false, link.since)
     else if (link.kind === 'ended' && link.ended.band === 'sign_in') this.#needSignIn()
     else if (link.kind === 'ended' && link.ended.band === 'afresh') void this.#replace(id, held)
+    // Bad news at once. Good news after reading the store, which knows what a record left behind.
+    const counts = this.#counted()
+    if (isWorse(counts, this.#overview)) this.#becomes(counts)
     void this.#read()
   }
 
@@ -581,7 +615,8 @@ export class Workplace {
     else if (before.offlineSince === null) this.#becomes({ reached, offlineSince: since })
   }
 
-  /** Counts from the store and from what is open; one reading at a time. */
+  /** Read the store and count anew: one reading at a time, and a pause before the next, because each key
+   * that is typed changes the store twice, and a day's queue is 500 records. */
   async #read(): Promise<void> {
     if (this.#reading) {
       this.#readAgain = true
@@ -592,7 +627,8 @@ export class Workplace {
       do {
         this.#readAgain = false
         if (this.#closed) return
-        this.#becomes(await this.#counted())
+        await this.#readStore()
+        await new Promise((resolve) => setTimeout(resolve, READ_GAP_MS))
       } while (this.#readAgain as boolean)
     } catch (error) {
       if (!this.#closed) this.#becomes({ trouble: troubleOf(error) })
@@ -601,13 +637,22 @@ export class Workplace {
     }
   }
 
-  async #counted(): Promise<Partial<Overview>> {
+  async #readStore(): Promise<void> {
     const [heads, waiting, refusals, asides] = await Promise.all([
       this.store.heads(),
       this.store.waiting(),
       this.store.refusals(),
       this.store.asides(),
     ])
+    this.#stored = { heads, waiting, refusals, asides }
+    this.#becomes(this.#counted())
+  }
+
+  /** Counts from what the store was last seen to hold, and from what is open now. */
+  #counted(): Counts {
+    const { heads, waiting, refusals, asides } = this.#stored
+    const refused = new Map<string, number>()
+    for (const { record } of refusals) refused.set(record, (refused.get(record) ?? 0) + 1)
     const standings = heads.map((head): Standing => {
       const open = this.#held.get(head.record)?.record ?? null
       const stored = waiting.get(head.record) ?? 0
@@ -616,7 +661,7 @@ export class Workplace {
         head,
         waiting: Math.max(0, Math.max(stored, (open?.status.onDevice ?? 0) + sending) - sending),
         sending,
-        refusals: refusals.filter((one) => one.record === head.record).length,
+        refusals: refused.get(head.record) ?? 0,
         conflicts: open?.status.disputed.length ?? 0,
         open,
       }
@@ -627,8 +672,12 @@ export class Workplace {
     const total = (of: (one: Standing) => number): number =>
       standings.reduce((sum, one) => sum + of(one), 0)
     const saved = standings.map((one) => one.open?.status.savedAt ?? one.head.savedAt ?? 0)
+    const unsent = standings.flatMap((one): [string, number][] =>
+      one.waiting + one.sending > 0 ? [[one.head.record, one.waiting + one.sending]] : [],
+    )
     return {
       standings,
+      unsent: new Map(unsent),
       waiting: total((one) => one.waiting),
       sending: total((one) => one.sending),
       refused: refusals.length,

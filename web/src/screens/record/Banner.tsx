@@ -4,7 +4,7 @@ import { honestyOf, isFilled } from '@fieldchart/client'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { useNow, useOverview, useStatus } from '../../app/context'
+import { useNow, useOverviewOf, useStatus } from '../../app/context'
 import { ageOf, birthDate, clockTime, initialsOf, minutesSince } from '../../app/times'
 import { useEntries, useField, useOnScreen, usePeople } from './context'
 
@@ -69,8 +69,9 @@ export function Banner(): ReactNode {
 /** The number that this device gave the record before the server knows of it. */
 function useHandedNumber(): string {
   const { record } = useOnScreen()
-  const { standings } = useOverview()
-  return standings.find((one) => one.head.record === record.id)?.head.number ?? ''
+  return useOverviewOf(
+    ({ standings }) => standings.find((one) => one.head.record === record.id)?.head.number ?? '',
+  )
 }
 
 function useText(field: string): string {

@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { useOverview, useStatus } from '../../app/context'
+import { useOverviewOf, useStatusOf } from '../../app/context'
 import { endSaid, problemSaid } from '../../app/server_words'
 import { ConflictBars } from './ConflictBar'
 import { useOnScreen } from './context'
@@ -14,7 +14,7 @@ import { RefusalBars } from './RefusalBar'
 export function RecordBars({ page, disputes }: { page: string; disputes: boolean }): ReactNode {
   const { t } = useTranslation()
   const { record } = useOnScreen()
-  const { link } = useStatus(record)
+  const link = useStatusOf(record, (status) => status.link)
   return (
     <>
       <div aria-live="polite" className="bars">
@@ -42,8 +42,9 @@ export function RecordBars({ page, disputes }: { page: string; disputes: boolean
 function Blocked(): ReactNode {
   const { t } = useTranslation()
   const { record, profile } = useOnScreen()
-  const { standings } = useOverview()
-  const why = standings.find((one) => one.head.record === record.id)?.head.blocked ?? null
+  const why = useOverviewOf(
+    ({ standings }) => standings.find((one) => one.head.record === record.id)?.head.blocked ?? null,
+  )
   return why === null ? null : (
     <div className="bar" data-kind="refused" data-testid="blocked">
       <span className="bar-text">{t('record.blocked', { reason: 'code' in why ? endSaid(why, t) : problemSaid(why, profile, t) })}</span>

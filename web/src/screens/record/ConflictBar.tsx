@@ -4,7 +4,7 @@ import { type ReactNode, useCallback, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
-import { useStatus, useWorkplace } from '../../app/context'
+import { useStatusOf, useWorkplace } from '../../app/context'
 import { saidOf, titleOf } from '../../fields/naming'
 import { useOnScreen } from './context'
 import { Decision, DisputedValues, useMayDecide } from './disputes/Decision'
@@ -15,7 +15,9 @@ export function ConflictBars(): ReactNode {
   const { t } = useTranslation()
   const workplace = useWorkplace()
   const { record, profile } = useOnScreen()
-  const { version, disputed } = useStatus(record)
+  const disputed = useStatusOf(record, (status) => status.disputed)
+  // Which version counts only where there is something to read again.
+  const version = useStatusOf(record, (status) => (disputed.length === 0 ? null : status.version))
   const [read, setRead] = useState<Versioned<Conflict> | null>(null)
   const [later, setLater] = useState(false)
   const names = disputed.join(' ')

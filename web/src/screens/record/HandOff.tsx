@@ -6,7 +6,7 @@ import { type ReactNode, useCallback, useState, useSyncExternalStore } from 'rea
 import { useTranslation } from 'react-i18next'
 import { useLocation } from 'wouter'
 
-import { useMe, useStatus } from '../../app/context'
+import { useMe, useStatusOf } from '../../app/context'
 import { useField, useOnScreen, useSteps } from './context'
 import { sectionsOf } from './Rail'
 
@@ -18,7 +18,7 @@ export function HandOff({ page }: { page: string }): ReactNode {
   const steps = useSteps()
   const me = useMe()
   const [, go] = useLocation()
-  const status = useStatus(record)
+  const disputed = useStatusOf(record, (status) => status.disputed)
   // A record that was made here without the server stands at its first step.
   const step = profile.steps.find((one) => one.id === current) ?? (current === undefined ? profile.steps[0] : undefined)
   const asked = useField(`progress.${step?.id ?? ''}`) !== undefined
@@ -36,7 +36,7 @@ export function HandOff({ page }: { page: string }): ReactNode {
   const complete = (): void => {
     // Never disabled for what is missing: the last value may still stand in the box with the cursor.
     leaveBox()
-    const against = missingIn(record, profile, step)[0] ?? status.disputed[0]
+    const against = missingIn(record, profile, step)[0] ?? disputed[0]
     if (against === undefined) ask('complete')
     else show(against)
   }
@@ -52,7 +52,7 @@ export function HandOff({ page }: { page: string }): ReactNode {
         {asked ? (
           <span role="status">{t('handOff.asked')}</span>
         ) : (
-          <Needed names={missing} disputed={status.disputed} show={show} />
+          <Needed names={missing} disputed={disputed} show={show} />
         )}
         {facts?.status === 'returned' && facts.reason !== undefined && (
           <div>
@@ -86,7 +86,7 @@ export function HandOff({ page }: { page: string }): ReactNode {
           )}
           <Button
             disabled={asked}
-            data-blocked={missing.length > 0 || status.disputed.length > 0}
+            data-blocked={missing.length > 0 || disputed.length > 0}
             onClick={complete}
           >
             {next === null ? t('handOff.finish') : t('handOff.send', { step: next })}

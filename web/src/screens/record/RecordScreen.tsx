@@ -1,7 +1,7 @@
 /** One record: banner, steps, forms from the profile, hand-off. */
 import { isUlid, type OpenRecord, type Profile, Unreachable } from '@fieldchart/client'
 import { Text } from '@mantine/core'
-import { type ReactNode, useCallback, useEffect, useSyncExternalStore, useState } from 'react'
+import { memo, type ReactNode, useCallback, useEffect, useSyncExternalStore, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Redirect } from 'wouter'
 
@@ -47,9 +47,7 @@ function ById({ id, page }: { id: string; page: string | null }): ReactNode {
 }
 
 function Opened({ record, page }: { record: OpenRecord; page: string | null }): ReactNode {
-  const { t } = useTranslation()
   const workplace = useWorkplace()
-  const status = useStatus(record)
   const subscribe = useCallback(
     (listener: () => void) => record.fields.subscribe('record.profile', listener),
     [record],
@@ -67,7 +65,13 @@ function Opened({ record, page }: { record: OpenRecord; page: string | null }): 
     void workplace.store.keepHead(record.id, { openedAt: Date.now() }).catch(() => undefined)
   }, [workplace, record])
   const name = typeof told === 'string' ? told : known
-  if (name !== '') return <WithProfile record={record} name={name} page={page} />
+  return name === '' ? <NotHere record={record} /> : <WithProfile record={record} name={name} page={page} />
+}
+
+/** Nothing of the record is on this device yet, or never will be. */
+function NotHere({ record }: { record: OpenRecord }): ReactNode {
+  const { t } = useTranslation()
+  const status = useStatus(record)
   if (status.link.kind === 'ended') {
     return (
       <>
@@ -96,7 +100,12 @@ function WithProfile(props: { record: OpenRecord; name: string; page: string | n
   )
 }
 
-function Chart(props: { record: OpenRecord; profile: Profile; page: string | null }): ReactNode {
+/** Renders for another page, record or profile, and for nothing that is written or saved meanwhile. */
+const Chart = memo(function Chart(props: {
+  record: OpenRecord
+  profile: Profile
+  page: string | null
+}): ReactNode {
   const { t } = useTranslation()
   const { record, profile } = props
   const me = useMe()
@@ -153,7 +162,7 @@ function Chart(props: { record: OpenRecord; profile: Profile; page: string | nul
       </EarlierProvider>
     </RecordOnScreen>
   )
-}
+})
 
 /** Ctrl+S writes what is in the box; nothing else needs saving. */
 function useSaveKey(): void {

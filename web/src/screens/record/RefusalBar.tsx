@@ -4,7 +4,7 @@ import { Button, Group, TextInput } from '@mantine/core'
 import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { useMe, useStatus, useWorkplace } from '../../app/context'
+import { useMe, useStatusOf, useWorkplace } from '../../app/context'
 import { failureSaid, refusalSaid } from '../../app/server_words'
 import { dayAndTime } from '../../app/times'
 import { saidOf, titleOf } from '../../fields/naming'
@@ -24,13 +24,13 @@ export function RefusalBars(): ReactNode {
   const { record, profile } = useOnScreen()
   const workplace = useWorkplace()
   const me = useMe()
-  const status = useStatus(record)
   const [standing, setStanding] = useState<readonly Refusal[]>([])
   const [decided, setDecided] = useState(0)
   const [asked, setAsked] = useState(false)
-  const online = status.link.kind === 'open'
+  const online = useStatusOf(record, (status) => status.link.kind === 'open')
   const overseer = profile.powers.includes('apply_refusals')
-  const kept = status.refusals
+  const kept = useStatusOf(record, (status) => status.refusals)
+  const version = useStatusOf(record, (status) => (overseer || asked ? status.version : 0))
   useEffect(() => {
     if (!online || (!overseer && !asked && kept.length === 0)) return
     let wanted = true
@@ -49,7 +49,7 @@ export function RefusalBars(): ReactNode {
     return () => {
       wanted = false
     }
-  }, [workplace, record, online, overseer, kept, decided, asked, me.userId, overseer || asked ? status.version : 0])
+  }, [workplace, record, online, overseer, kept, decided, asked, me.userId, version])
   useEffect(
     () =>
       record.notices.add((notice) => {

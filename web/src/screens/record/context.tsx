@@ -1,7 +1,7 @@
 /** The record on screen, for everything below its screen. */
 import type { FieldForm, Json, OpenRecord, Present, Profile } from '@fieldchart/client'
 import { mayWrite } from '@fieldchart/client'
-import { createContext, type ReactNode, use, useCallback, useSyncExternalStore } from 'react'
+import { createContext, type ReactNode, use, useCallback, useMemo, useSyncExternalStore } from 'react'
 
 import { useListened } from '../../app/context'
 
@@ -14,7 +14,9 @@ const OnScreenContext = createContext<OnScreen | null>(null)
 
 export function RecordOnScreen(props: OnScreen & { children: ReactNode }): ReactNode {
   const { record, profile, children } = props
-  return <OnScreenContext value={{ record, profile }}>{children}</OnScreenContext>
+  // The same value until one of them is another: whatever reads it renders again with a new one.
+  const onScreen = useMemo(() => ({ record, profile }), [record, profile])
+  return <OnScreenContext value={onScreen}>{children}</OnScreenContext>
 }
 
 export function useOnScreen(): OnScreen {
@@ -45,6 +47,15 @@ export function useEntries(section: string): readonly { readonly [key: string]: 
 export function usePeople(): readonly Present[] {
   const { record } = useOnScreen()
   return useListened(record.presence.changes, () => record.presence.people)
+}
+
+/** Who else types in this field: their name, or null. */
+export function useTypist(field: string): string | null {
+  const { record } = useOnScreen()
+  return useListened(
+    record.presence.changes,
+    () => record.presence.people.find((one) => !one.me && one.typing === field)?.name ?? null,
+  )
 }
 
 /** Whether I may write the field now: my role by the profile, and the record still open. */

@@ -4,7 +4,7 @@ import { type ComponentType, type LazyExoticComponent, type ReactNode, Suspense 
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
-import { useStatus } from '../../app/context'
+import { useStatusOf } from '../../app/context'
 import { later } from '../../app/later'
 import { useOnScreen } from './context'
 import { useFieldHistory } from './history/opening'
@@ -51,8 +51,7 @@ export function ExtraPage({ page }: { page: RecordPage }): ReactNode {
 export function PageLinks({ page }: { page: string }): ReactNode {
   const { t } = useTranslation()
   const { record, profile } = useOnScreen()
-  const status = useStatus(record)
-  const open = status.disputed.length + status.refusals.length
+  const open = useStatusOf(record, (status) => status.disputed.length + status.refusals.length)
   return PAGES.filter((one) => one.has(profile)).map((one) => (
     <li key={one.name}>
       <Link
