@@ -99,10 +99,11 @@ def test_leaving_a_field_and_a_colleagues_edit_render_few_components(
     window.write("exam_03.value_5", "written")
     window.expect_saved()
     assert 0 < rendered(window) < opening / 10
-    version = wide_server.record(record)["version"]
+    path = f"/api/records/{record}"
+    tag = wide_server.request("GET", path, "nurse").headers["etag"]
     wide_server.request(
-        "PATCH", f"/api/records/{record}", "nurse", json={"exam_04.value_0": 77},
-        headers={"if-match": f'"{version}"'},
+        "PATCH", path, "nurse", json={"exam_04.value_0": 77},
+        headers={"if-match": tag, "authorization": f"Bearer {wide_server.token('nurse')}"},
     ).raise_for_status()  # fmt: skip
     expect(window.box("exam_04.value_0")).to_have_value("77")
 

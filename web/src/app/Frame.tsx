@@ -83,7 +83,7 @@ const WORDS_AFTER_MS = 3_000
 /** The words of every language, fetched while there is a network for when there is none. */
 function useAllWords(): void {
   const { profiles } = useWorkplace()
-  const { reached } = useOverview()
+  const reached = useOverviewOf((overview) => overview.reached)
   useEffect(() => {
     if (!reached) return
     const later = setTimeout(() => {

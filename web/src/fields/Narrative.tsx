@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next'
 import * as Y from 'yjs'
 
 import { useMayWrite, useOnScreen, usePeople } from '../screens/record/context'
+import { FITS_ITSELF } from './fits_itself'
 import { LockState } from './LockState'
 import { editBetween } from './text_edit'
 import { useFieldLock } from './useFieldLock'
@@ -158,15 +159,12 @@ function SharedText(props: {
   )
 }
 
-/** As high as its text. Where the browser does it by itself (`field-sizing`, in record.css) nothing is
- * asked: each question costs a layout of the page, with each key. */
+/** As high as its text. */
 function fit(area: HTMLTextAreaElement): void {
   if (FITS_ITSELF) return
   area.style.blockSize = 'auto'
   area.style.blockSize = `${String(area.scrollHeight + 2)}px`
 }
-
-const FITS_ITSELF = CSS.supports('field-sizing', 'content')
 
 /** Where a caret stands after an edit; what is inserted right at it comes behind it. */
 function moved(index: number, delta: Y.YTextEvent['delta']): number {

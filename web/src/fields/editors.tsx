@@ -9,6 +9,7 @@ import type { FocusEvent, KeyboardEvent, ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { birthDate } from '../app/times'
+import { FITS_ITSELF } from './fits_itself'
 
 export interface EditorProps {
   readonly id: string
@@ -84,9 +85,7 @@ function LongText(props: EditorProps): ReactNode {
   return (
     <Textarea
       {...shared(props)}
-      autosize
-      minRows={1}
-      maxRows={8}
+      {...(FITS_ITSELF ? { rows: 1, className: 'fits-itself' } : { autosize: true, minRows: 1, maxRows: 8 })}
       value={props.text}
       onChange={(event) => {
         props.onText(event.currentTarget.value)

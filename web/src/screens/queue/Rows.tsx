@@ -1,14 +1,16 @@
-/** The rows of the queue: a table on wide screens, cards on phones. A row renders when it changes. */
+/** The rows of the queue: a table on wide screens, cards on phones. Those around the screen are in the
+ * document, and a row renders when it changes. */
 import type { BoardRow, PersonRef, Profile, StepForm } from '@fieldchart/client'
 import { Button, Group, Menu, Text } from '@mantine/core'
-import { memo, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { type FocusEvent, memo, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useLocation } from 'wouter'
 
-import { useMe, useNow, useOverview } from '../../app/context'
+import { useMe, useNow, useOverviewOf } from '../../app/context'
 import { asStep } from '../../app/steps'
 import { minutesSince } from '../../app/times'
 import type { VisitCalls } from './visit_calls'
+import { useWindowed } from './windowing'
 
 /** A click comes after the finger has gone: so long the rows still stand. */
 const STEADY_MS = 700
@@ -25,8 +27,10 @@ export function Rows({ rows, profile, calls, onHeld }: RowsProps): ReactNode {
   const { t } = useTranslation()
   const now = useNow()
   const me = useMe()
-  const unsent = useUnsent()
+  const unsent = useOverviewOf((overview) => overview.unsent)
+  const ids = useMemo(() => rows.map((row) => row.id), [rows])
   const [opened, setOpened] = useState<string | null>(null)
+  const { body, parts, onFocused } = useWindowed(ids, opened)
   const letGo = useRef<ReturnType<typeof setTimeout>>(undefined)
   const hold = useCallback(() => {
     clearTimeout(letGo.current)
@@ -56,6 +60,13 @@ export function Rows({ rows, profile, calls, onHeld }: RowsProps): ReactNode {
   return (
     <table
       className="queue"
+      aria-rowcount={rows.length + 1}
+      onFocus={(event: FocusEvent) => {
+        onFocused(event.target.closest<HTMLElement>('[data-row]')?.dataset.row ?? null)
+      }}
+      onBlur={(event: FocusEvent) => {
+        if (!event.currentTarget.contains(event.relatedTarget)) onFocused(null)
+      }}
       onPointerDown={hold}
       onPointerUp={() => {
         if (opened === null) release()
@@ -66,7 +77,7 @@ export function Rows({ rows, profile, calls, onHeld }: RowsProps): ReactNode {
       }}
     >
       <thead>
-        <tr>
+        <tr aria-rowindex={1}>
           <th scope="col">{t('queue.patient')}</th>
           <th scope="col">{t('queue.number')}</th>
           <th scope="col">{t('queue.priority')}</th>
@@ -76,37 +87,44 @@ export function Rows({ rows, profile, calls, onHeld }: RowsProps): ReactNode {
           <th scope="col">{t('queue.doing')}</th>
         </tr>
       </thead>
-      <tbody>
-        {rows.map((row) => (
-          <Row
-            key={row.id}
-            row={row}
-            profile={profile}
-            calls={calls}
-            minutes={minutesSince(row.waiting_since ?? row.updated_at, now)}
-            unsent={unsent.get(row.id) ?? 0}
-            userId={me.userId}
-            roles={me.roles}
-            opened={opened === row.id}
-            onOpen={open}
-          />
-        ))}
+      <tbody ref={body}>
+        {parts.map((part) => {
+          if ('gap' in part) return <Gap key={`gap ${String(part.before)}`} height={part.gap} />
+          const row = rows[part.row]
+          return row === undefined ? null : (
+            <Row
+              key={row.id}
+              row={row}
+              place={part.row}
+              profile={profile}
+              calls={calls}
+              minutes={minutesSince(row.waiting_since ?? row.updated_at, now)}
+              unsent={unsent.get(row.id) ?? 0}
+              userId={me.userId}
+              roles={me.roles}
+              opened={opened === row.id}
+              onOpen={open}
+            />
+          )
+        })}
       </tbody>
     </table>
   )
 }
 
-/** How much of each record waits on this device. */
-function useUnsent(): ReadonlyMap<string, number> {
-  const { standings } = useOverview()
-  return useMemo(
-    () => new Map(standings.map((one) => [one.head.record, one.waiting + one.sending])),
-    [standings],
+/** As high as the rows that are not in the document. */
+function Gap({ height }: { height: number }): ReactNode {
+  return (
+    <tr className="queue-gap" aria-hidden>
+      <td colSpan={7} style={{ blockSize: height }} />
+    </tr>
   )
 }
 
 interface RowProps {
   readonly row: BoardRow
+  /** Among all rows, from 0. */
+  readonly place: number
   readonly profile: Profile | null
   readonly calls: VisitCalls
   readonly minutes: number
@@ -125,7 +143,7 @@ const Row = memo(function Row(props: RowProps): ReactNode {
   const here = (row.staff ?? []).filter((one) => one.role === step?.role)
   const others = here.filter((one) => one.id !== props.userId)
   return (
-    <tr>
+    <tr data-row={row.id} aria-rowindex={props.place + 2}>
       <td>
         {row.opens === false ? (
           <span className="who">{row.title || t('record.noName')}</span>

@@ -57,7 +57,8 @@ export function useBoard(profile: string, text: string): BoardState {
       reading = true
       try {
         const { rows, fresh } = await readAll(workplace, profile, text)
-        if (wanted) setBoard({ rows: [...(await unborn(workplace, profile)), ...rows], fresh, error: null })
+        const all = [...(await unborn(workplace, profile)), ...rows]
+        if (wanted) setBoard((before) => ({ rows: sameWhereSame(before.rows, all), fresh, error: null }))
         if (wanted && text === '') void workplace.fetch(rows)
       } catch (error) {
         if (wanted) setBoard((before) => ({ ...before, fresh: false, error }))
@@ -87,6 +88,18 @@ export function useBoard(profile: string, text: string): BoardState {
     }
   }, [workplace, profile, text])
   return board
+}
+
+/** The rows of before where nothing is another, and their array if that is true of all: they need not
+ * render again. The board is read on every event, and most events are about one row. */
+export function sameWhereSame(before: readonly BoardRow[], rows: readonly BoardRow[]): readonly BoardRow[] {
+  const known = new Map(before.map((row) => [row.id, row]))
+  const kept = rows.map((row) => {
+    const old = known.get(row.id)
+    return old !== undefined && JSON.stringify(old) === JSON.stringify(row) ? old : row
+  })
+  const isSame = kept.length === before.length && kept.every((row, at) => row === before[at])
+  return isSame ? before : kept
 }
 
 async function readAll(

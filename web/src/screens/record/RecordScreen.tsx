@@ -1,7 +1,7 @@
 /** One record: banner, steps, forms from the profile, hand-off. */
-import { isUlid, type OpenRecord, type Profile, Unreachable } from '@fieldchart/client'
+import { isUlid, type OpenRecord, type Profile, type SectionForm, Unreachable } from '@fieldchart/client'
 import { Text } from '@mantine/core'
-import { memo, type ReactNode, useCallback, useEffect, useSyncExternalStore, useState } from 'react'
+import { memo, type ReactNode, useCallback, useDeferredValue, useEffect, useSyncExternalStore, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Redirect } from 'wouter'
 
@@ -147,9 +147,7 @@ const Chart = memo(function Chart(props: {
               {extra === null ? (
                 <>
                   <h2 className="page-title">{title}</h2>
-                  {sectionsOf(profile, page).map((section) => (
-                    <SectionCard key={section.name} section={section} />
-                  ))}
+                  <Sections key={page} sections={sectionsOf(profile, page)} />
                 </>
               ) : (
                 <ExtraPage page={extra} />
@@ -163,6 +161,20 @@ const Chart = memo(function Chart(props: {
     </RecordOnScreen>
   )
 })
+
+/** What fills the first screen is there at once; the rest of a long form follows when it is painted. */
+function Sections({ sections }: { sections: readonly SectionForm[] }): ReactNode {
+  const shown = useDeferredValue(sections, firstOf(sections))
+  return shown.map((section) => <SectionCard key={section.name} section={section} />)
+}
+
+const FIELDS_AT_ONCE = 30
+
+function firstOf(sections: readonly SectionForm[]): readonly SectionForm[] {
+  let fields = 0
+  const end = sections.findIndex((section) => (fields += section.fields.length) >= FIELDS_AT_ONCE)
+  return end < 0 ? sections : sections.slice(0, end + 1)
+}
 
 /** Ctrl+S writes what is in the box; nothing else needs saving. */
 function useSaveKey(): void {
