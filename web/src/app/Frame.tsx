@@ -57,7 +57,7 @@ function Place({ to, children }: { to: string; children: ReactNode }): ReactNode
 /** The browser's word that the network changed is a hint to try now, and nothing else. */
 function useHints(): void {
   const workplace = useWorkplace()
-  const { reached } = useOverview()
+  const reached = useOverviewOf((overview) => overview.reached)
   useEffect(() => {
     if (reached) newVersion.look() // a server that was restarted may have brought one
   }, [reached])
