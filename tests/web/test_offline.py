@@ -1,10 +1,11 @@
 """Without the server: what was written stays, is counted, survives a reload, and arrives."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.support.live_server import LiveServer
+from tests.support.live_server import LiveServer, run_fieldchart
 from tests.web.conftest import OpenWindow, Window
 
 
@@ -258,6 +259,43 @@ def test_unsent_work_that_the_browser_threw_away_is_said_to_be_gone(
     expect(nurse.page.locator('input[autocomplete="username"]')).to_be_visible()
     expect(gone).to_have_count(0)
     own_server.start()
+
+
+def test_a_tablet_that_is_ahead_of_a_restored_server_gives_back_what_is_its_own(
+    own_server: LiveServer, open_window: OpenWindow, tmp_path: Path
+) -> None:
+    record = own_server.new_record()
+    nurse = open_window(own_server, "nurse")
+    until_offline_ready(nurse)
+    nurse.open_record(record, "triage")
+    nurse.write("vitals.pulse", "81")
+    nurse.expect_saved()
+    backup = str(tmp_path / "backup.db")
+    saved = run_fieldchart("backup", backup, "--data", str(own_server.data))
+    assert saved.returncode == 0, saved.stderr
+    officer = open_window(own_server, "clinical_officer")
+    officer.open_record(record, "consultation")
+    officer.write("diagnosis.plan", "Rest.")
+    officer.expect_saved()
+    officer.page.close()
+    nurse.write("vitals.temperature", "38.4")
+    nurse.expect_saved()
+    own_server.terminate()
+    restored = run_fieldchart("restore", backup, "--data", str(own_server.data))
+    assert restored.returncode == 0, restored.stderr
+
+    nurse.write("vitals.spo2", "97")
+    expect(nurse.chip).to_contain_text("1 waiting")
+    own_server.start()
+    # What is this person's own goes back, saved or not. What was a colleague's and is only here
+    # now is judged as theirs and refused with its words kept: who may apply it can.
+    expect(nurse.chip).to_have_attribute("data-state", "refused")
+    made = own_server.record(record)
+    assert made["fields"]["vitals"] == {"pulse": 81, "temperature": 38.4, "spo2": 97}
+    [refusal] = own_server.refusals(record)
+    assert (refusal["field"], refusal["rule"]) == ("diagnosis.plan", "role")
+    assert "Rest." in str(refusal["value"])
+    expect(nurse.page.get_by_test_id("refusal")).to_contain_text("Plan")
 
 
 def test_a_login_that_is_revoked_while_typing_loses_nothing(

@@ -411,7 +411,12 @@ export class OpenRecord {
     const { savedAt, version } = this.#status
     try {
       await store.keepState(this.id, Y.encodeStateAsUpdate(this.doc))
-      await store.keepHead(this.id, { savedAt, version, seenAt: Date.now(), ...this.#title() })
+      await store.keepHead(this.id, {
+        ...(savedAt === null ? {} : { savedAt }),
+        ...(version === null ? {} : { version }), // not told yet is no reason to forget it
+        seenAt: Date.now(),
+        ...this.#title(),
+      })
     } catch (error) {
       this.#refresh({ trouble: troubleOf(error) })
     }

@@ -481,13 +481,14 @@ export class Workplace {
       if (!here.has(id)) return true
       return version > (versions.get(id) ?? 0) && now - (this.#fetchedAt.get(id) ?? -FRESH_MS) >= FRESH_MS
     })
-    await inTurn(
-      wanted.map(({ id }) => id),
-      async (id) => {
-        this.#fetchedAt.set(id, performance.now())
-        await this.#visit(id, () => true)
-      },
-    )
+    const listed = new Map(wanted.map(({ id, version }) => [id, version]))
+    await inTurn([...listed.keys()], async (id) => {
+      this.#fetchedAt.set(id, performance.now())
+      if ((await this.#visit(id, () => true)) !== 'done') return
+      // It may have gone before presence told its version: at least what the board knew is here.
+      const version = Math.max(listed.get(id) ?? 0, (await this.store.head(id))?.version ?? 0)
+      await this.store.keepHead(id, { version })
+    })
   }
 
   /** How far this device's clock is off, for a window that is opened without the server. */

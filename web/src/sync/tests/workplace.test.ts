@@ -179,6 +179,8 @@ describe('a record of the queue', () => {
 
     vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 6 * 60_000)
     server.doc.getMap('vitals').set('pulse', 90)
+    await fetched(1)
+    expect(server.sockets).toHaveLength(1) // nobody has worked on it since
     await fetched(2)
     expect(server.sockets).toHaveLength(2)
     const record = here.hold(RECORD)
