@@ -3,7 +3,7 @@
  *
  * The server's own sentences are English and name the case exactly: there they are shown as they are, and
  * everywhere else where a code is new to this app. */
-import { fieldNamed, isNumeric, Problem, type Profile, Unreachable, type ValueForm } from '@fieldchart/client'
+import { fieldNamed, isNumeric, Problem, type Profile, StorageTrouble, Unreachable, type ValueForm } from '@fieldchart/client'
 import i18next, { type TFunction } from 'i18next'
 
 const SERVERS_LANGUAGE = 'en'
@@ -98,6 +98,7 @@ function titleOf(field: string, profile: Profile | null): string {
 /** What went wrong with something that was asked of the server. */
 export function failureSaid(error: unknown, t: TFunction, profile: Profile | null = null): string {
   if (error instanceof Unreachable) return t('conflict.offline')
+  if (error instanceof StorageTrouble) return t(`storage.${error.kind}`)
   if (!(error instanceof Problem)) return String(error)
   if (error.status === 412) return t('dispute.moved')
   if (error.holder !== null) return t('lock.end.held', { name: error.holder })

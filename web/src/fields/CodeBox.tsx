@@ -4,24 +4,27 @@ import { type ReactNode, useEffect, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import type { EditorProps } from './editors'
-import { codesTaken, searchCodes } from './icd10'
+import { codesTaken, searchCodes, type Titles, titlesIn } from './icd10'
 
-type Titles = Readonly<Record<string, string>>
+const NONE: { readonly own: Titles; readonly english: Titles } = { own: {}, english: {} }
 
 export function CodeBox(props: EditorProps & { onNamed: (title: string) => void }): ReactNode {
-  const { t } = useTranslation()
+  const { t, i18n } = useTranslation()
   const { rules, text } = props
-  const [titles, setTitles] = useState<Titles>({})
+  const [{ own: titles, english }, setTitles] = useState(NONE)
   useEffect(() => {
-    // 20 kB that only those need who write diagnoses; without them codes are typed.
-    import('./icd10.json').then(
-      (list) => {
-        setTitles(list.default)
+    let wanted = true
+    titlesIn(i18n.language).then(
+      (found) => {
+        if (wanted) setTitles(found)
       },
-      () => undefined,
+      () => undefined, // without them codes are typed
     )
-  }, [])
-  const list = useMemo(() => codesTaken(titles, rules.pattern), [titles, rules.pattern])
+    return () => {
+      wanted = false
+    }
+  }, [i18n.language])
+  const list = useMemo(() => codesTaken(titles, rules.pattern, english), [titles, rules.pattern, english])
   const found = useMemo(() => searchCodes(list, text), [list, text])
   const choose = (code: string): void => {
     props.onChosen(code)

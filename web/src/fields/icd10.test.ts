@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
 
+import ar from './icd10.ar.json'
+import fr from './icd10.fr.json'
 import list from './icd10.json'
-import { codesTaken, searchCodes } from './icd10'
+import sw from './icd10.sw.json'
+import { codesTaken, searchCodes, titlesIn } from './icd10'
 
 const OUTPATIENT = String.raw`[0-9A-Z][0-9A-Z]{1,7}(\.[0-9A-Z]{1,4})?([&/][0-9A-Z.]{2,12}){0,4}`
 const EYES = String.raw`H[0-5][0-9](\.?[0-9]{1,4})?`
@@ -28,4 +31,29 @@ test('a code is found by its beginning, by words in any order, and nothing by no
   expect(searchCodes(all, 'malaria').map((one) => one.code)).toContain('B54')
   expect(searchCodes(all, '  ')).toEqual([])
   expect(searchCodes(all, 'xyzzy')).toEqual([])
+})
+
+/** Called the same in English and French. */
+const SAME = ['H00.1', 'H02.1', 'H02.4']
+
+test.each([['fr', fr], ['ar', ar], ['sw', sw]] as const)('in %s each code has a title of its own, and no other code', (_language, titles) => {
+  expect(Object.keys(titles)).toEqual(Object.keys(list))
+  expect(new Set(Object.values(titles)).size).toBe(Object.keys(list).length)
+  const english: Readonly<Record<string, string>> = list
+  expect(Object.entries(titles).filter(([code, title]) => title === english[code] && !SAME.includes(code))).toEqual([])
+})
+
+test('a code is found by words of the language, without their accents, and by English ones', async () => {
+  const { own, english } = await titlesIn('fr')
+  const all = codesTaken(own, null, english)
+
+  expect(searchCodes(all, 'cataracte nucleaire')[0]?.title).toBe('Cataracte sénile nucléaire')
+  expect(searchCodes(all, 'nuclear cataract').map((one) => one.code)).toEqual(['H25.1'])
+  expect((await titlesIn('xx')).own).toEqual(list)
+})
+
+test('Arabic is found with or without the marks on its letters', async () => {
+  const { own, english } = await titlesIn('ar')
+
+  expect(searchCodes(codesTaken(own, null, english), 'التهاب الاذن الوسطى القيحي').map((one) => one.code)).toContain('H66')
 })

@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { Redirect } from 'wouter'
 
 import { useAsked, useMe, useProfile, useRecord, useStatus, useWorkplace } from '../../app/context'
-import { endSaid } from '../../app/server_words'
+import { endSaid, failureSaid } from '../../app/server_words'
 import { Banner } from './Banner'
 import { RecordBars } from './Bars'
 import { RecordOnScreen } from './context'
@@ -94,7 +94,7 @@ function WithProfile(props: { record: OpenRecord; name: string; page: string | n
   return (
     <div className="bar" data-kind="trouble" role="alert">
       <span className="bar-text">
-        {profile.error instanceof Unreachable ? t('record.noProfile') : String(profile.error)}
+        {profile.error instanceof Unreachable ? t('record.noProfile') : failureSaid(profile.error, t)}
       </span>
     </div>
   )
