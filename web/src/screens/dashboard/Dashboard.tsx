@@ -146,6 +146,7 @@ function OfProfile({ name }: { name: string }): ReactNode {
                 <strong>{one.person.name}</strong> · {titleOfStep(profile, one.step)} ·{' '}
                 <To record={one.record} />
                 {one.since !== null && <span className="quiet"> {clockTime(one.since, i18n.language)}</span>}
+                {' '}
                 {one.is_here && <span className="tag">{t('dashboard.here')}</span>}
               </li>
             ))}

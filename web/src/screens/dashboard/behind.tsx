@@ -7,7 +7,11 @@ import { Link } from 'wouter'
 import type { RecordRef } from './overview'
 
 export function To({ record, page }: { record: RecordRef; page?: string }): ReactNode {
-  return <Link href={`/records/${record.id}${page === undefined ? '' : `/${page}`}`}>{record.number || record.id}</Link>
+  return (
+    <Link className="number-link" href={`/records/${record.id}${page === undefined ? '' : `/${page}`}`}>
+      {record.number || record.id}
+    </Link>
+  )
 }
 
 /** The records behind a figure, folded. */
