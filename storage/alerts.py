@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.announcements import announced_columns
 from storage.columns import instant, micros
+from storage.event_rows import store_announced
 from storage.memory_announcements import MemoryAnnouncements
 from storage.tables import alerts
-from storage.transaction import store_announced
 from sync.effects import Announcement
 
 __all__ = ["Alert", "Alerts", "MemoryAlerts", "SqliteAlerts"]

@@ -1,9 +1,6 @@
 """One group of operations in one transaction: the hot path from prepared rows to COMMIT.
 
-The statements are SQLAlchemy Core, compiled once to SQL text and run on the driver's cursor inside
-SQLAlchemy's transaction: a row in a group of ten cost 41 µs of CPU through Core, 18 µs without.
-Rows go in as multi-row VALUES, because every step of a statement gives the interpreter lock away
-and may wait 5 ms for it beside a busy event loop; so one step carries up to 64 rows.
+The statements (`statements`) run on the driver's cursor inside SQLAlchemy's transaction.
 
 An operation that fails for its own reason (a guard says no) leaves the others alone. An error of
 the driver rolls the group back; unless the disk is to blame, each operation is then tried alone.
@@ -13,20 +10,15 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, Insert, bindparam, func, insert, update
+from sqlalchemy import Connection, Engine, insert
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
 from storage import audit as audit_trail
-from storage.announcements import AUDIENCE_COLUMNS, EVENT_COLUMNS, announced_columns
+from storage.announcements import announced_columns
 from storage.attesting import (
-    attest,
-    attested_values,
     collected,
-    digest_of,
     read_key,
     standing_values,
 )
@@ -41,6 +33,7 @@ from storage.errors import (
     StoreUnavailable,
     VersionConflict,
 )
+from storage.event_rows import Announced, announce, attested_event
 from storage.heads import FACT_COLUMNS, fact_values
 from storage.refusals import (
     CONFLICT_COLUMNS,
@@ -50,7 +43,8 @@ from storage.refusals import (
     upsert_conflicts,
     upsert_refusals,
 )
-from storage.tables import audit, event_audience, events, records, updates
+from storage.statements import Bulk, compiled, guarded_update
+from storage.tables import audit, records, updates
 from storage.timings import TIMING_COLUMNS, insert_timing, timing_row
 from storage.update_log import COLUMNS, check_commit, check_new, row_values
 from sync.effects import EMPTY_HASH, Announcement, AuditEntry, Commit
@@ -63,12 +57,9 @@ __all__ = [
     "prepare",
     "prepare_announced",
     "prepare_entries",
-    "store_announced",
 ]
 
 Values = tuple[object, ...]
-Announced = tuple[Values, Sequence[tuple[str, str]]]
-"""An event's columns and its audience."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -158,67 +149,21 @@ def prepare_announced(announcements: Iterable[Announcement]) -> list[Announced]:
     return [announced_columns(announcement) for announcement in announcements]
 
 
-def _compiled(statement: Executable, columns: Sequence[str]) -> str:
-    """The statement as text with positional parameters in the order of `columns`."""
-    made = statement.compile(dialect=sqlite.dialect(), column_keys=list(columns))  # type: ignore[attr-defined]
-    assert tuple(made.positiontup) == tuple(columns), made.positiontup
-    return str(made)
-
-
-def _guard(columns: Sequence[str]) -> str:
-    """UPDATE records … WHERE id = :of AND version = :base; no new hash keeps the old one."""
-    values: dict[str, Any] = {name: bindparam(name) for name in columns}
-    values["hash"] = func.coalesce(bindparam("hash"), records.c.hash)
-    guarded = (
-        update(records)
-        .where(records.c.id == bindparam("of"), records.c.version == bindparam("base"))
-        .values(values)
-    )
-    made = guarded.compile(dialect=sqlite.dialect())
-    assert tuple(made.positiontup or ()) == (*columns, "of", "base"), made.positiontup
-    return str(made)
-
-
-class _Bulk:
-    """An INSERT (or upsert, of rows with different keys) of many rows in few steps."""
-
-    _SIZES = (64, 16, 4, 1)
-
-    def __init__(self, statement: Insert, columns: Sequence[str]) -> None:
-        single = _compiled(statement, columns)
-        row = f"({', '.join('?' * len(columns))})"
-        start, values, end = single.partition(f"VALUES {row}")
-        assert values, single
-        self._texts = [
-            (size, start + values + f", {row}" * (size - 1) + end) for size in self._SIZES
-        ]
-
-    def run(self, cursor: sqlite3.Cursor, rows: Sequence[Values]) -> None:
-        done = 0
-        for size, text in self._texts:
-            while len(rows) - done >= size:
-                cursor.execute(text, tuple(chain.from_iterable(rows[done : done + size])))
-                done += size
-
-
 _CREATE_COLUMNS = ("id", "epoch", "version", "hash", *FACT_COLUMNS)
-_CREATE = _compiled(sqlite.insert(records).on_conflict_do_nothing(), _CREATE_COLUMNS)
-_FOLLOW = _guard(("version", "hash"))
-_FOLLOW_WITH_FACTS = _guard(("version", "hash", *FACT_COLUMNS))
-_UPDATES = _Bulk(insert(updates), COLUMNS)
-_AUDIT = _Bulk(insert(audit), audit_trail.COLUMNS)
-_CHANGES = _Bulk(upsert_changes(), CHANGE_COLUMNS)
-_REFUSALS = _compiled(upsert_refusals(), REFUSAL_COLUMNS)
-_CONFLICTS = _compiled(upsert_conflicts(), CONFLICT_COLUMNS)
-_EVENT = _compiled(sqlite.insert(events).on_conflict_do_nothing(), EVENT_COLUMNS)
-_AUDIENCE = _Bulk(insert(event_audience), AUDIENCE_COLUMNS)
+_CREATE = compiled(sqlite.insert(records).on_conflict_do_nothing(), _CREATE_COLUMNS)
+_FOLLOW = guarded_update(("version", "hash"))
+_FOLLOW_WITH_FACTS = guarded_update(("version", "hash", *FACT_COLUMNS))
+_UPDATES = Bulk(insert(updates), COLUMNS)
+_AUDIT = Bulk(insert(audit), audit_trail.COLUMNS)
+_CHANGES = Bulk(upsert_changes(), CHANGE_COLUMNS)
+_REFUSALS = compiled(upsert_refusals(), REFUSAL_COLUMNS)
+_CONFLICTS = compiled(upsert_conflicts(), CONFLICT_COLUMNS)
 _STANDS_AT = "SELECT version FROM records WHERE id = ?"
-_TIMINGS = _compiled(insert_timing(), TIMING_COLUMNS)
+_TIMINGS = compiled(insert_timing(), TIMING_COLUMNS)
 _WAITS = (
     "SELECT id, number FROM records "
     "WHERE patient_id = ? AND profile = ? AND status = 'open' AND id <> ? LIMIT 1"
 )
-_EVENT_NAMES = tuple(f"{name}" for name in EVENT_COLUMNS)  # plain strings, not quoted names
 _CHAIN = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"
 
 
@@ -396,8 +341,8 @@ class GroupStore:
         entries = buffered.entries
         if buffered.announced:
             key = self._key(cursor.connection)
-            for sequence, announced in _announce(cursor, buffered.announced):
-                entries.append(_attested_event(key, sequence, announced))
+            for sequence, announced in announce(cursor, buffered.announced):
+                entries.append(attested_event(key, sequence, announced))
         if not entries:
             return chain_
         linked = []
@@ -432,51 +377,6 @@ class GroupStore:
             for operation in group:
                 operation.error = None
                 self.store([operation])
-
-
-def _announce(
-    cursor: sqlite3.Cursor, announced: Sequence[Announced]
-) -> Sequence[tuple[int, Announced]]:
-    """Store events with their audience; one that is known by its id is left as it is.
-
-    Returns those that are new, with their sequence.
-    """
-    audience: list[Values] = []
-    stored: list[tuple[int, Announced]] = []
-    for each in announced:
-        values, keys = each
-        cursor.execute(_EVENT, values)
-        if cursor.rowcount == 1:
-            sequence = cursor.lastrowid
-            assert sequence is not None
-            audience.extend((kind, name, sequence) for kind, name in keys)
-            stored.append((sequence, each))
-    _AUDIENCE.run(cursor, audience)
-    return stored
-
-
-def _attested_event(key: bytes, sequence: int, announced: Announced) -> Values:
-    """The entry that attests an event: what `attesting` would read of it."""
-    values, audience = announced
-    row: dict[str, object] = dict(zip(_EVENT_NAMES, values, strict=True))
-    at = row["at"]
-    assert isinstance(at, int)
-    row |= {"sequence": sequence, "audience": sorted(audience)}
-    return attested_values(at, "events", str(sequence), digest_of(key, row))
-
-
-def store_announced(on: Connection, announced: Sequence[Announced]) -> None:
-    """Store events with their audience in the transaction of a `Call`."""
-    driver = on.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    cursor = driver.cursor()
-    try:
-        for sequence, (values, _) in _announce(cursor, announced):
-            at = values[_EVENT_NAMES.index("at")]
-            assert isinstance(at, int)
-            attest(on, "events", [sequence], at)
-    finally:
-        cursor.close()
 
 
 def _caused(own: Exception, cause: Exception) -> Exception:

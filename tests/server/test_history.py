@@ -86,7 +86,7 @@ async def test_a_change_says_who_what_when_and_from_where(bench: Bench) -> None:
         "last_written_at": "2026-03-01T05:00:00.000Z",
         "author": {"id": nurse.user_id, "username": "nurse", "name": "Demo nurse", "role": "nurse"},
         "role": "nurse", "device": "tablet 7", "address": "192.0.2.7", "field": "vitals.pulse",
-        "kind": "set", "old": 70, "new": 71, "offset": None,
+        "kind": "set", "old": 70, "new": 71, "offset": None, "reason": "",
     }  # fmt: skip
 
 
@@ -243,7 +243,7 @@ async def test_edits_over_rest_are_in_the_history_with_both_values(tmp_path: Pat
         ("DELETE FROM changes WHERE version = (SELECT max(version) FROM changes)", 4, "missing"),
         (
             "INSERT INTO changes SELECT record_id, 3, 7, 3, field, entry, kind, offset, old, new,"
-            " author, role, written_at, last_written_at, at, last_at FROM changes"
+            " author, role, written_at, last_written_at, at, last_at, reason FROM changes"
             " WHERE version = 3",
             3,
             "does not tell",
