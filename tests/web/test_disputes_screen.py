@@ -1,5 +1,7 @@
 """Conflicts and refusals on screen: shown with who, when and from where, decided by keyboard."""
 
+from datetime import UTC, datetime, timedelta
+
 from playwright.sync_api import expect
 
 from tests.support.live_server import LiveServer
@@ -109,6 +111,24 @@ def test_a_choice_does_not_outlive_the_values_that_it_was_made_among(
 
     expect(bar).to_have_count(0)
     assert server.record(record)["fields"]["vitals"]["pulse"] == 71
+
+
+def test_the_clock_that_may_be_off_is_named(server: LiveServer, open_window: OpenWindow) -> None:
+    record = server.new_record()
+    ahead = (datetime.now(UTC) + timedelta(minutes=7)).isoformat()
+    body = {"username": "nurse", "password": "demo", "device_time": ahead}
+    token = server.request("POST", "/api/login", "nurse", json=body).json()["token"]
+    fast, right = Tablet(server, record, "nurse", token=token), Tablet(server, record, "nurse")
+    fast.write("vitals.pulse", 96)
+    right.write("vitals.pulse", 60)
+    fast.deliver()
+    right.deliver()
+    nurse = open_window(server, "nurse")
+    nurse.open_record(record, "triage")
+
+    choices = nurse.page.get_by_test_id("conflict").locator(".choice")
+    expect(choices.filter(has_text="96 /min")).to_contain_text("its clock is 7 min fast")
+    expect(choices.filter(has_text="60 /min")).not_to_contain_text("clock")
 
 
 def test_the_bars_lead_to_the_page_of_conflicts(

@@ -110,6 +110,16 @@ def test_colleagues_comment_on_a_section_beside_it(
     expect(nurse.page.get_by_role("button", name="Comments on Vital signs: 1")).to_be_focused()
     (entry,) = server.record(record)["fields"]["comments"].values()
     assert (entry["text"], entry["section"]) == ("Cuff was too small.", "vitals")
+    everything = nurse.page.locator('[data-field="comments"]')
+    nurse.open_record(record, "all")
+    expect(everything.locator(".entry")).to_contain_text("Vital signs")
+    everything.get_by_role("button", name="Add: Comments").click()
+    everything.get_by_label("Comment (required)").fill("Allergy asked again.")
+    everything.get_by_label("Section").select_option(label="Allergies and alerts")
+    everything.get_by_role("button", name="Add", exact=True).click()
+    expect(
+        nurse.page.get_by_role("button", name="Comments on Allergies and alerts: 1")
+    ).to_be_visible()
 
 
 def test_a_comment_is_written_and_drafted_without_the_server(

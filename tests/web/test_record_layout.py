@@ -71,8 +71,12 @@ def test_a_page_is_found_again_where_it_was_left_and_a_new_one_begins_at_its_top
         expect(nurse.field("assessment.notes")).to_be_attached()
         where = f"document.querySelector('{scroller}').scrollTop"
         nurse.page.keyboard.press("PageDown")
-        nurse.until(f"async () => {where} > 100")
-        nurse.page.wait_for_timeout(300)  # scrolling by key glides
+        # Scrolling by key glides: it has come to rest.
+        nurse.until(
+            f"async () => {{ const before = {where};"
+            f" await new Promise(done => setTimeout(done, 300));"
+            f" return before > 100 && before === {where} }}"
+        )
         left = nurse.page.evaluate(where)
 
         rail = nurse.page.get_by_role("navigation", name="Steps")

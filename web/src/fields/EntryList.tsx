@@ -4,6 +4,7 @@ import {
   type Entry,
   type EntryFieldForm,
   type FieldForm,
+  fieldNamed,
   isFilled,
   type Json,
   readValue,
@@ -24,6 +25,9 @@ type Texts = Readonly<Record<string, string>>
 
 /** Where a code of the shipped list of diagnoses goes, and where its title. */
 const CODED = { section: 'diagnosis', code: 'code', words: 'text' }
+
+/** A comment names its section; people choose and read its title. */
+const ABOUT = { section: 'comments', key: 'section' }
 
 export function EntryList({ form }: { form: FieldForm }): ReactNode {
   const { t } = useTranslation()
@@ -130,7 +134,7 @@ function EntryLine(props: {
             <div key={field.key}>
               <dt>{field.title}</dt>
               <dd>
-                <EntryValue field={field} entry={entry} /> <Flag rules={field.value} value={entry[field.key]} />
+                <EntryValue section={form.name} field={field} entry={entry} /> <Flag rules={field.value} value={entry[field.key]} />
               </dd>
             </div>
           ))}
@@ -151,12 +155,12 @@ function EntryLine(props: {
   )
 }
 
-function EntryValue({ field, entry }: { field: EntryFieldForm; entry: Entry }): ReactNode {
+function EntryValue(props: { section: string; field: EntryFieldForm; entry: Entry }): ReactNode {
   const { t, i18n } = useTranslation()
-  const value = entry[field.key]
-  const { refers_to: section } = field.value
-  const labels = useReferences(section ?? '')
-  if (section !== null) {
+  const { field } = props
+  const value = props.entry[field.key]
+  const labels = useReferences(props.section, field)
+  if (labels !== null) {
     return <bdi>{labels.find((one) => one.value === value)?.label ?? String(value)}</bdi>
   }
   if (typeof value === 'boolean') return t(value ? 'field.yes' : 'field.no')
@@ -168,13 +172,18 @@ function EntryValue({ field, entry }: { field: EntryFieldForm; entry: Entry }): 
   )
 }
 
-/** The entries of another section by the first thing that they say. */
-function useReferences(section: string): readonly { value: string; label: string }[] {
+/** What the field may name, by the words that people know it by: entries of another section by the first
+ * thing that they say, sections by their titles. Null: it names nothing. */
+function useReferences(section: string, field: EntryFieldForm): readonly { value: string; label: string }[] | null {
   const { profile } = useOnScreen()
-  const entries = useEntries(section === '' ? 'record' : section)
-  if (section === '') return []
-  const form = profile.sections.flatMap((one) => one.fields).find((one) => one.name === section)
-  const keys = form?.entry_fields.map((field) => field.key) ?? []
+  const { refers_to: to } = field.value
+  const entries = useEntries(to ?? 'record')
+  if (section === ABOUT.section && field.key === ABOUT.key) {
+    const others = profile.sections.filter((one) => one.name !== ABOUT.section)
+    return others.map((one) => ({ value: one.name, label: one.title }))
+  }
+  if (to === null) return null
+  const keys = fieldNamed(profile, to)?.entry_fields.map((one) => one.key) ?? []
   return entries.map((entry) => {
     const key = keys.find((one) => isFilled(entry[one]))
     return { value: String(entry.id), label: key === undefined ? String(entry.id) : String(entry[key]) }
@@ -270,7 +279,7 @@ function EntryBox(props: {
   const { t } = useTranslation()
   const id = useId()
   const { record } = useOnScreen()
-  const references = useReferences(field.value.refers_to ?? '')
+  const references = useReferences(props.section, field)
   const Box = props.section === CODED.section && field.key === CODED.code ? CodeBox : EditorOf
   return (
     <div className="field-row">
@@ -281,7 +290,7 @@ function EntryBox(props: {
       <span className="field-box">
         <Box
           id={id}
-          rules={field.value}
+          rules={references === null ? field.value : { ...field.value, type: 'reference' }}
           label={field.title}
           text={props.text}
           invalid={mistake !== null}
@@ -295,7 +304,7 @@ function EntryBox(props: {
           onLeave={() => {
             record.presence.show({ typing: null })
           }}
-          references={references}
+          references={references ?? []}
         />
         {field.value.unit !== '' && <span className="unit">{field.value.unit}</span>}
       </span>
