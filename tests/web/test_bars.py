@@ -46,6 +46,7 @@ def test_the_bar_says_who_changed_what_shows_it_and_takes_theirs(
 
     news = nurse.page.get_by_test_id("news")
     expect(news).to_contain_text("Demo nurse changed Pulse since you opened this. Your text stays.")
+    expect(news).to_contain_text("Demo clinical officer changed Plan")
     expect(nurse.box("vitals.pulse")).to_have_value("9")
     expect(officer.page.get_by_test_id("news")).to_contain_text("Pulse")
     news.get_by_role("button", name="Take theirs").click()

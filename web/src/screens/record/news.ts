@@ -28,11 +28,7 @@ export function useNews(record: OpenRecord, profile: Profile): { news: News; clo
     // it began before the record was opened here.
     let seen = record.status.synced || record.status.link.kind === 'waiting'
     const add = (field: string, names: readonly string[]): void => {
-      setNews((before) => {
-        const known = before.get(field) ?? []
-        const added = names.filter((name) => !known.includes(name))
-        return before.has(field) && added.length === 0 ? before : new Map(before).set(field, [...known, ...added])
-      })
+      setNews((before) => withNames(before, field, names))
     }
     const ask = async (): Promise<void> => {
       asking = undefined
@@ -40,7 +36,9 @@ export function useNews(record: OpenRecord, profile: Profile): { news: News; clo
       unnamed.clear()
       const changes = await recentChanges(workplace, record.id).catch(() => []) // then without names
       for (const field of isShown ? fields : []) {
-        add(field, authorsOf(changes, field, since.current, me.userId))
+        const names = authorsOf(changes, field, since.current, me.userId)
+        // Closed while the history was asked: nobody wants to hear of it again.
+        setNews((before) => (before.has(field) ? withNames(before, field, names) : before))
       }
     }
     const stops = [
@@ -70,6 +68,12 @@ export function useNews(record: OpenRecord, profile: Profile): { news: News; clo
     setNews(new Map())
   }, [record])
   return { news, close }
+}
+
+function withNames(before: News, field: string, names: readonly string[]): News {
+  const known = before.get(field) ?? []
+  const added = names.filter((name) => !known.includes(name))
+  return before.has(field) && added.length === 0 ? before : new Map(before).set(field, [...known, ...added])
 }
 
 /** The server takes back what it refused us: another bar tells of that. */
