@@ -210,9 +210,12 @@ def test_what_one_person_left_unsent_is_delivered_in_their_name_by_the_next(
     expect(tablet.chip).to_contain_text("1 waiting")
 
     tablet.page.get_by_role("button", name=": menu").click()
-    tablet.page.once("dialog", lambda dialog: dialog.accept())
+    asked: list[str] = []
+    tablet.page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))
     tablet.page.get_by_role("menuitem", name="Sign out").click()
     expect(tablet.page.get_by_role("button", name="Demo nurse")).to_contain_text("unsent: 1")
+    assert "The server is out of reach" in asked[0]
+    assert "Unsent edits on this device: 1" in asked[0]
     assert (
         tablet.page.evaluate(
             "async () => (await window.fieldchart.people.all())"

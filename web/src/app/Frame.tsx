@@ -176,11 +176,11 @@ function UserMenu(): ReactNode {
     if (isStored || confirm(t('user.leaveUnstored'))) await device.leave()
   }
   const signOut = (): void => {
-    const { waiting, sending } = workplace.overview
-    if (waiting + sending > 0 && !confirm(t('user.signOutUnsent', { count: waiting + sending }))) {
-      return
-    }
-    void device.signOut()
+    const { waiting, sending, reached } = workplace.overview
+    const questions = []
+    if (!reached) questions.push(t('user.signOutOffline'))
+    if (waiting + sending > 0) questions.push(t('user.signOutUnsent', { count: waiting + sending }))
+    if (questions.length === 0 || confirm(questions.join('\n\n'))) void device.signOut()
   }
   return (
     <Menu
