@@ -47,7 +47,7 @@ ACTIONS: dict[AuditAction, Action] = {
     "resolve": _rest("a conflict was decided, or somebody tried to", "U", "update"),
     "apply": _rest("what was refused was proposed again for its author", "U", "update"),
     "dismiss": _rest("a refusal was laid aside with a reason", "U", "update"),
-    "ask": _rest("those who write a field were asked to apply a refusal", "E", "create"),
+    "ask": _rest("those who write a field were asked to apply a refusal", "C", "create"),
     "step": _rest("a step of a record was started, completed or returned", "U", "update"),
     "assign": _rest("who is responsible for a record was changed", "U", "update"),
     "cancel": _rest("a record was cancelled", "U", "update"),

@@ -17,6 +17,7 @@ from tests.server.test_visit_calls import VISIT_CALLS
 
 PULSE = {"vitals.pulse": 70}
 CHOICE = {"choice": 0, "reason": "measured again"}
+NURSES = {"role": "nurse"}
 WHY = {"reason": "not needed"}
 SAFETY = {"substance": "x"}
 ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -48,6 +49,7 @@ CALLS: Calls = [
     ("GET", "/api/records/{id}/refusals/2.1", None, {}, "doctor", "nurse", 403, 404),
     ("POST", "/api/records/{id}/refusals/2.1/apply", None, {}, "doctor", "nurse", 403, 404),
     ("POST", "/api/records/{id}/refusals/2.1/dismiss", WHY, {}, "doctor", "nurse", 403, 404),
+    ("POST", "/api/records/{id}/refusals/2.1/ask", NURSES, {}, "doctor", "nurse", 403, 404),
     ("GET", "/api/refusals", None, {}, "stranger", "nurse", 200, 200),
     ("GET", "/api/records/{id}/history", None, {}, "doctor", "nurse", 403, 200),
     ("GET", "/api/records/{id}/conflicts", None, {}, "doctor", "nurse", 403, 200),
