@@ -20,6 +20,7 @@ TEXT_BOX = '[data-field="exam_03.value_5"] input'
 KEY_GAP_MS = 110
 REMOTE_EDITS = 20
 OPENINGS = 7
+SCREEN = 20
 SCROLLED_PX = 12_000
 PIXELS_A_SECOND = 4_000
 SLOW_CPU = 4
@@ -260,25 +261,34 @@ def offline(stand: Stand) -> Sequence[Result]:
         window.go("/queue")
         stand.running.stop()
         window.pause(1500)
-        took, cpu = [], []
-        for _ in range(stand.scale.of(OPENINGS, least=2)):
-            window.go("/queue")
-            window.pause(1200)
-            cpu.append(window.cpu_ms(lambda: took.append(_opened(stand, window, shows))))
+        openings = stand.scale.of(OPENINGS, least=2)
+        first, took, cpu = list[float](), list[float](), list[float]()
+        for _ in range(openings):
+            _leave(window)
+            first.append(_opened(stand, window, shows, SCREEN))
+            _leave(window)
+            cpu.append(window.cpu_ms(lambda: took.append(_opened(stand, window, shows, FIELDS))))
         again = []
         for _ in range(stand.scale.of(3, least=1)):
             window.page.reload()
             again.append(_all_painted(window, shows))
             window.pause(500)
     return [
-        *_times("offline", "link to banner and 200 boxes", took, 300),
+        *_times("offline", "link to banner and a screen of boxes", first, 300),
+        *_times("offline", "link to banner and 200 boxes", took),
         Result(scenario="offline", what="… main thread", value=median(cpu), unit="ms CPU"),
         Result(scenario="offline", what="reload to banner and 200 boxes: median",
                value=median(again), unit="ms"),
     ]  # fmt: skip
 
 
-def _opened(stand: Stand, window: Window, shows: str) -> float:
+def _leave(window: Window) -> None:
+    """To the queue, and long enough that the record is closed."""
+    window.go("/queue")
+    window.pause(1200)
+
+
+def _opened(stand: Stand, window: Window, shows: str, boxes: int) -> float:
     return float(
         window.probe(
             f"""async ([path, fields]) => {{
@@ -290,7 +300,7 @@ def _opened(stand: Stand, window: Window, shows: str) -> float:
               while (!there()) await new Promise((done) => requestAnimationFrame(done))
               return (await probes.painted()) - from
             }}""",
-            [f"/records/{stand.clinic.long_record}/all", FIELDS],
+            [f"/records/{stand.clinic.long_record}/all", boxes],
         )
     )
 
