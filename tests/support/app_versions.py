@@ -38,7 +38,8 @@ def second_version(first: Path, into: Path) -> Path:
                 text = text.replace("<html", f'<html data-version="{VERSION_MARK}"', 1)
             if path.name == "sw.js":
                 # The worker keeps a page whose revision it knows.
-                text = re.sub(r'(url:"index.html",revision:")\w', r"\g<1>0", text)
+                text, changed = re.subn(r'(url:"index.html",revision:")', r"\g<1>second-", text)
+                assert changed == 1, "the worker lists its page in another way"
             path.write_text(text, "utf-8")
         if path.name in names:
             path.rename(path.with_name(names[path.name]))
