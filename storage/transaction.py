@@ -17,11 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage import audit as audit_trail
 from storage.announcements import announced_columns
-from storage.attesting import (
-    collected,
-    read_key,
-    standing_values,
-)
+from storage.attesting import collected, read_key, standing_values
 from storage.changes import CHANGE_COLUMNS, change_row, upsert_changes
 from storage.engine import is_outage, translated
 from storage.errors import (

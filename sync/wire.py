@@ -6,13 +6,13 @@ contract, section 3. SPEC WIRE.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 
 from sync.bounds import Bounds
 from sync.errors import FrameTooLarge, MalformedFrame
+from sync.journal_entries import JournalEntry, read_entries, write_entries
 from sync.json_text import JsonValue, parse_json
 from sync.update_decode import decode_state_vector
 from sync.update_encode import encode_state_vector
@@ -57,10 +57,6 @@ MAX_STATE_NESTING = 8
 
 MAX_LOCK_REQUEST = 512
 """Characters of a lock message: a field's name, an action and a number."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MAX_INSTANT_MS = 253_402_300_799_999
-"""The last millisecond of the year 9999, where `datetime` ends."""
 
 
 class SyncStep1(msgspec.Struct, frozen=True):
@@ -132,27 +128,6 @@ class Refused(msgspec.Struct, frozen=True):
     body: dict[str, JsonValue]
 
 
-class JournalEntry(msgspec.Struct, frozen=True):
-    """When and under which log-in `from_clock <= clock < to_clock` of a client was written.
-
-    An empty range describes an update that only deletes; of client 0 it only tells the time.
-
-    written_at: aware UTC, cut to milliseconds; a seal is over `written_at_ms`. seal: "" if none.
-    """
-
-    client: int
-    from_clock: int
-    to_clock: int
-    written_at: datetime
-    login_id: str
-    seal: str
-
-    @property
-    def written_at_ms(self) -> int:
-        """Milliseconds since 1970."""
-        return (self.written_at - _EPOCH) // timedelta(milliseconds=1)
-
-
 class Journal(msgspec.Struct, frozen=True):
     """Describes the update that follows it."""
 
@@ -221,7 +196,7 @@ def decode_message(data: bytes, bounds: Bounds) -> Message:
     if kind == LOCK:
         return _whole(data, position, _lock_request(text, bounds))
     if kind == JOURNAL:
-        return _whole(data, position, Journal(_decode_journal(text, bounds)))
+        return _whole(data, position, Journal(read_entries(text, bounds)))
     body = parse_json(text, bounds.max_nesting, [bounds.max_value_items])
     if not isinstance(body, dict):
         raise MalformedFrame("A message is no JSON object.")
@@ -295,47 +270,6 @@ def _lock_request(text: str, bounds: Bounds) -> LockRequest:
     return request
 
 
-def _decode_journal(text: str, bounds: Bounds) -> tuple[JournalEntry, ...]:
-    rows = parse_json(text, 2, [bounds.max_journal_entries * 8])
-    if not isinstance(rows, list):
-        raise MalformedFrame("A journal is no JSON array.")
-    if len(rows) > bounds.max_journal_entries:
-        raise FrameTooLarge("A journal has too many entries.")
-    return tuple([_journal_entry(row, bounds) for row in rows])
-
-
-def _journal_entry(row: JsonValue, bounds: Bounds) -> JournalEntry:
-    match row:
-        case [int(client), int(start), int(end), written_at, str(login_id), str(seal)]:
-            pass
-        case _:
-            raise MalformedFrame("A journal entry is not of the agreed shape.")
-    # JSON true is an int to Python.
-    if isinstance(client, bool) or isinstance(start, bool) or isinstance(end, bool):
-        raise MalformedFrame("A journal entry is not of the agreed shape.")
-    if not (0 <= client <= bounds.max_client_id and 0 <= start <= end <= bounds.max_clock):
-        raise MalformedFrame("A journal entry holds an impossible number.")
-    if not login_id or max(len(login_id), len(seal)) > bounds.max_journal_text_bytes:
-        raise MalformedFrame("A text of a journal entry is empty or too long.")
-    return JournalEntry(client, start, end, _instant(written_at), login_id, seal)
-
-
-def _instant(value: JsonValue) -> datetime:
-    """Milliseconds since 1970, or ISO 8601 with an offset, as aware UTC."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        if 0 <= value <= _MAX_INSTANT_MS:
-            return _EPOCH + timedelta(milliseconds=value)
-    elif isinstance(value, str) and len(value) < 40:
-        try:
-            at = datetime.fromisoformat(value)
-            if at.tzinfo is not None and at >= _EPOCH:
-                at = at.astimezone(UTC)
-                return at.replace(microsecond=at.microsecond // 1000 * 1000)
-        except (ValueError, OverflowError):
-            pass
-    raise MalformedFrame("A journal entry has no usable instant.")
-
-
 def encode_sync_step1(state_vector: dict[int, int]) -> bytes:
     """A frame that asks for what is not in `state_vector`."""
     return _sync_frame(STEP1, encode_state_vector(state_vector))
@@ -399,10 +333,7 @@ def encode_lock_request(request: LockRequest) -> bytes:
 
 def encode_journal(entries: Iterable[JournalEntry]) -> bytes:
     """A frame that describes the update after it; instants as milliseconds."""
-    rows = [
-        (e.client, e.from_clock, e.to_clock, e.written_at_ms, e.login_id, e.seal) for e in entries
-    ]
-    return _text_frame(bytes((JOURNAL,)), msgspec.json.encode(rows))
+    return _text_frame(bytes((JOURNAL,)), write_entries(entries))
 
 
 def _text_frame(head: bytes, text: bytes) -> bytes:
