@@ -67,7 +67,9 @@ async def ask_role(
         raise invalid("role", Rule.ROLE, "This role does not write the field.")
     roles, users = _audience(live, role)
     asked = f"refusal={refusal.id} role={role}"
-    known = await store.audit(record_id=live.record_id, action="ask", limit=MOST_ON_A_RECORD)
+    known = await store.audit(
+        record_id=live.record_id, action="ask", outcome="success", limit=MOST_ON_A_RECORD
+    )
     entries = [*(entry for _, entry in known), *batch.audit]
     if not (roles or users) or _is_known(entries, asked):
         return len(roles) + len(users)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from server.asking import MOST_A_MINUTE
+from server.asking import MOST_A_MINUTE, MOST_ON_A_RECORD
 from tests.server.builders import open_bench
 from tests.server.visits import Visit, open_visit
 
@@ -113,3 +113,15 @@ async def test_past_its_bound_a_person_asks_nobody_for_a_while(visit: Visit) -> 
     assert len(visit.announced("refusal_asked")) == MOST_A_MINUTE
     by_another = await ask(visit, "supervisor", refusals[-1])
     assert by_another.status_code == 200
+
+
+@pytest.mark.rule("APPLY-8")
+async def test_questions_that_failed_do_not_hide_those_that_were_asked(visit: Visit) -> None:
+    refusal = await refused(visit)
+    for _ in range(MOST_ON_A_RECORD):
+        await ask(visit, "cashier", refusal, "nobody")
+
+    answers = [await ask(visit, "cashier", refusal) for _ in range(3)]
+
+    assert [one.status_code for one in answers] == [200] * 3
+    assert len(visit.announced("refusal_asked")) == 1, "once, however often it is asked"
