@@ -18,8 +18,8 @@ from server.problems import invalid
 from server.rest.access import audit_call, may_open, opened_profiles
 from server.rest.endpoint import Answer, Call, Endpoint
 from server.rest.shapes import Instant, People, Person, cursor_after, id_after, instant
+from storage.columns import folded, micros
 from storage.columns import instant as from_micros
-from storage.columns import micros
 from storage.ports import RecordHead, StepCount
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "BoardRow",
     "board_rows",
     "board_tag",
+    "is_found_to_take",
     "is_unchanged",
     "place_after",
     "queue_cursor",
@@ -165,13 +166,24 @@ async def board_rows(house: House, who: Principal, heads: Sequence[RecordHead]) 
     return rows
 
 
+def is_found_to_take(policy: Policy, who: Principal, head: RecordHead, text: str) -> bool:
+    """Whether the text is in what the row of one who may only take the record says of it.
+
+    Whoever could find it by anything else would learn that by searching.
+    """
+    shown = head.facts.title if _may_name(policy, who) else ""
+    return folded(text) in folded(head.facts.number, shown)
+
+
 def _to_take(row: BoardRow, policy: Policy, who: Principal) -> BoardRow:
     """What must be known of somebody to call them in."""
+    title = row.title if _may_name(policy, who) else ""
+    return msgspec.structs.replace(row, opens=False, patient_id="", disputed=[], title=title)
+
+
+def _may_name(policy: Policy, who: Principal) -> bool:
     profile = policy.profile
-    named = all(policy.may_read(who, profile.fields[it]).allowed for it in profile.summary.title)
-    return msgspec.structs.replace(
-        row, opens=False, patient_id="", disputed=[], title=row.title if named else ""
-    )
+    return all(policy.may_read(who, profile.fields[it]).allowed for it in profile.summary.title)
 
 
 def _row(head: RecordHead, profile: Profile, people: People | None, now: datetime) -> BoardRow:

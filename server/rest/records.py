@@ -18,6 +18,7 @@ from server.rest.board import (
     BoardRow,
     board_rows,
     board_tag,
+    is_found_to_take,
     is_unchanged,
     place_after,
     queue_cursor,
@@ -207,9 +208,12 @@ def _fences(header: str | None) -> tuple[int, ...]:
 
 
 def _is_listed(policy: Policy, call: Call[None, BoardQuery], head: RecordHead) -> bool:
-    """What may be opened; also what may only be taken, but not by whose visits they are."""
-    return may_open(policy, call.principal, head) or (
-        call.query.patient is None and may_take(policy, call.principal, head)
+    """What may be opened; also what may only be taken, but not by what is not told of it."""
+    who, query = call.principal, call.query
+    return may_open(policy, who, head) or (
+        query.patient is None
+        and may_take(policy, who, head)
+        and (not query.q or is_found_to_take(policy, who, head, query.q))
     )
 
 

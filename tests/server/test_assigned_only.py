@@ -108,3 +108,26 @@ async def test_who_may_not_read_a_name_is_not_told_it_by_the_board() -> None:
         board = (await house.ask("nurse", "GET", "/api/records?step=triage")).json()["items"]
 
     assert [(row["id"], row["title"]) for row in board] == [(record_id, "")]
+
+
+async def test_nobody_finds_a_visit_that_they_may_only_take_by_what_its_row_does_not_say() -> None:
+    section = "[sections.demographics]\n"
+    policies = assigning(section, section + 'readers = ["receptionist"]\n')
+
+    async def found(house: Any, *words: str) -> list[int]:
+        rows = []
+        for word in words:
+            answer = await house.ask("nurse", "GET", f"/api/records?step=triage&q={word}")
+            rows.append(len(answer.json()["items"]))
+        return rows
+
+    for served, expected in ((policies, [0, 0, 1]), (assigning(), [1, 0, 1])):
+        async with living(policies=served) as house:
+            record_id = await house.record(**NAMED, **{"contact.village": "Farwell"})
+            steps = f"/api/sessions/{record_id}/steps"
+            await house.ask("receptionist", "PUT", f"{steps}/registration", {"status": "completed"})
+            (row,) = (await house.ask("nurse", "GET", "/api/records?step=triage")).json()["items"]
+
+            counts = await found(house, "amina", "farwell", row["number"].lower())
+
+        assert counts == expected
