@@ -326,18 +326,27 @@ export class PersonStore {
   /** Forget records that nobody saw since `before` (ms since 1970) and of which nothing waits, and what
    * was answered before that. Profiles stay, without which no form opens offline, and the clock. */
   async tidy(before: number, inUse: ReadonlySet<string>): Promise<void> {
-    const waiting = await this.waiting()
-    const refused = new Set((await this.refusals()).map((one) => one.record))
-    const stale = (await this.heads()).filter(
-      (head) =>
-        Math.max(head.openedAt, head.seenAt ?? 0, head.savedAt ?? 0) < before &&
-        !head.unborn &&
-        Object.keys(head.drafts ?? {}).length === 0 &&
-        !inUse.has(head.record) &&
-        !waiting.has(head.record) &&
-        !refused.has(head.record),
-    )
-    for (const head of stale) await this.forgetRecord(head.record)
+    // One transaction: another window may be writing, and what it writes is seen here or stored after this.
+    const stale = await this.#write(['outbox', 'states', 'heads', 'refusals'], async (in_) => {
+      const every = async <T>(name: string): Promise<T[]> =>
+        asked(in_.objectStore(name).getAll() as IDBRequest<T[]>)
+      const kept = new Set(inUse)
+      for (const { record } of await every<OutboxItem>('outbox')) kept.add(record)
+      for (const { record } of await every<KeptRefusal>('refusals')) kept.add(record)
+      const gone = (await every<RecordHead>('heads')).filter(
+        (head) =>
+          Math.max(head.openedAt, head.seenAt ?? 0, head.savedAt ?? 0) < before &&
+          !head.unborn &&
+          Object.keys(head.drafts ?? {}).length === 0 &&
+          !kept.has(head.record),
+      )
+      for (const { record } of gone) {
+        in_.objectStore('states').delete(record)
+        in_.objectStore('heads').delete(record)
+      }
+      return gone
+    })
+    for (const { record } of stale) this.changes.tell(record)
     await this.#write(['cache'], async (in_) => {
       const cache = in_.objectStore('cache')
       const rows = (await asked(cache.getAll())) as { key: string; at?: number }[]

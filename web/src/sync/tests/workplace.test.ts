@@ -147,6 +147,27 @@ describe('what a device keeps', () => {
     store.close()
   })
 
+  test('is also what another window writes while all the rest is forgotten', async () => {
+    const user = someone()
+    const [store, other] = [await PersonStore.open(user, 'here'), await PersonStore.open(user, 'other')]
+    const item = { client: 1, fromClock: 0, toClock: 1, writtenAt: 0, loginId: '', seal: '' }
+    for (const id of ['done', 'edited', 'drafted']) {
+      await store.keepHead(id, { profile: 'outpatient', openedAt: 1 })
+      await store.keepState(id, Uint8Array.of(0, 0))
+    }
+
+    const forgetting = store.tidy(Infinity, new Set())
+    await other.append({ ...item, record: 'edited', update: Uint8Array.of(0, 0) })
+    await other.keepDrafts('drafted', { 'vitals.pulse': '8' })
+    await forgetting
+
+    expect((await store.outbox()).map((one) => one.record)).toEqual(['edited'])
+    expect((await store.head('drafted'))?.drafts).toEqual({ 'vitals.pulse': { text: '8', tab: 'other' } })
+    expect(await store.records()).not.toContain('done')
+    store.close()
+    other.close()
+  })
+
   test('is in the order of writing, also where an edit found room only after a later one', async () => {
     const store = await PersonStore.open(someone(), 'here')
     const item = { record: RECORD, writtenAt: 0, loginId: '', seal: '', update: Uint8Array.of(0, 0) }
