@@ -150,6 +150,7 @@ class Gathering(ABC):
         Who was asked what they have, and has not said it yet, waits: they are to say it as it was
         before they take in what we have (SPEC KNOW-6).
         """
+        patience_s = self._settings.sync_answer_seconds
         # One answer a turn for each: it can be thousands of times as large as the question.
         for item in items:
             if isinstance(item, SyncAsked):
@@ -158,11 +159,10 @@ class Gathering(ABC):
             peer = item.peer
             if peer.closing or peer_id not in self.peers:
                 self._wait_no_more(peer_id)
-            elif peer.session.has_answered or peer.session.is_overdue:
+            elif peer.session.has_answered or peer.session.is_overdue or not patience_s:
                 self._wait_no_more(peer_id)
                 self._catch_up(item)
             elif peer_id not in self._overdue:
-                patience_s = self._settings.sync_answer_seconds
                 wait = asyncio.get_running_loop().call_later
                 self._overdue[peer_id] = wait(patience_s, self._lose_patience, peer)
 

@@ -44,7 +44,7 @@ async def test_a_receptionist_cannot_write_as_the_nurse_whose_tablet_they_hold()
 
         assert ward.shows("vitals") == {}
         (refusal,) = await ward.refusals()
-        assert (refusal.author, refusal.rule, refusal.value) == ("id-B", "identity", "18.0")
+        assert (refusal.author, refusal.rule, refusal.value) == ("id-B", "identity", "18")
         assert [entry.outcome for entry in await ward.audited("deliver")] == ["denied"]
         assert any(isinstance(message, Refused) for message in peer.messages())
 

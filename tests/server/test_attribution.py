@@ -187,7 +187,7 @@ async def test_a_revoked_log_in_is_refused_whole_and_costs_nobody_elses_edit() -
         assert peer.closed_with is None
         peer.messages()
         fresh = RecordingPeer(peer.principal, peer_id="fresh")
-        await fresh.sync(ward.room)
+        await fresh.sync(ward.room, answers=True)
         await settled()
         fresh.messages()
         assert fresh.map("vitals").to_py() == {"pulse": 90.0, "spo2": 97.0}
@@ -295,7 +295,7 @@ async def test_a_clearing_from_a_backlog_meets_what_a_colleague_wrote_meanwhile(
 
         ward.step(minutes=5)
         colleague = RecordingPeer(await _signed_in(ward, b), peer_id="colleague")
-        await colleague.sync(ward.room)
+        await colleague.sync(ward.room, answers=True)
         await settled()
         colleague.messages()
         colleague.map("triage")["complaint"] = "Fever"
