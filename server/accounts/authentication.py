@@ -41,6 +41,10 @@ SIGNED_OUT = 4401
 NOT_ALLOWED = 4403
 
 SEAL_KEY_BYTES = 32
+
+SKEW_NOTED_MS = 1000
+"""A clock's error is told anew with each connection, a little otherwise: less is not stored, or the
+trail, which attests what is, would consist of it."""
 """As much as HMAC-SHA256 makes use of."""
 
 READS_PER_ROUND = 8
@@ -281,9 +285,12 @@ class Authenticator:
         await self._store.directory.touch_login(known.login.id, known.last_used_at)
 
     async def _store_skew(self, known: KnownLogin) -> None:
-        if known.skew_ms is not None:
-            skew_ms, known.skew_ms = known.skew_ms, None
-            await self._store.directory.note_skew(known.login.id, skew_ms, self._clock())
+        skew_ms, known.skew_ms = known.skew_ms, None
+        stored = known.login.skew_ms
+        if skew_ms is None or (stored is not None and abs(skew_ms - stored) < SKEW_NOTED_MS):
+            return
+        known.login = msgspec.structs.replace(known.login, skew_ms=skew_ms)
+        await self._store.directory.note_skew(known.login.id, skew_ms, self._clock())
 
     async def _expire(self, known: KnownLogin) -> None:
         if not self._known.forget(known.login.id):

@@ -430,6 +430,26 @@ async def test_a_log_in_keeps_how_far_its_clock_is_off_and_lists_it(bench: Bench
     assert {item["current"]: item["skew_ms"] for item in later} == {True: -1500, False: None}
 
 
+async def test_a_clock_that_stands_as_it_did_is_neither_stored_nor_attested_again(
+    bench: Bench,
+) -> None:
+    await bench.add_user("nurse")
+    who = await bench.principal("nurse")
+    signing = bench.house.authenticator
+
+    async def told(*skews_ms: int) -> int:
+        before = len(await bench.audited("attest"))
+        for skew_ms in skews_ms:
+            signing.note_skew(who.login_id, timedelta(milliseconds=skew_ms))
+            await signing.look_for_changes()
+        return len(await bench.audited("attest")) - before
+
+    assert await told(-1500) == 1
+    assert await told(-1480, -1530, -1499, -700) == 0, "each connection says it a little otherwise"
+    assert await told(-400) == 1, "compared with what is stored: a clock that drifts is not lost"
+    assert (await bench.store.directory.login(who.login_id)).skew_ms == -400
+
+
 @pytest.mark.parametrize(
     ("path", "ending"), [("own", "signed_out"), ("other", "revoked"), ("logout", "signed_out")]
 )
