@@ -1,5 +1,6 @@
 /** Waiting for the server's word that everything is on its disk. */
-import type { OpenRecord, RecordStatus } from './record.js'
+import type { OpenRecord } from './record.js'
+import type { RecordStatus } from './record_status.js'
 
 /** Why an edit cannot become saved now; the edit itself is on this device. */
 export class NotSaved extends Error {

@@ -3,8 +3,8 @@ import 'fake-indexeddb/auto'
 import * as Y from 'yjs'
 
 import type { Socket } from '../connection'
-import type { Delivery, Surroundings, Writer } from '../record'
-import { OpenRecord } from '../record'
+import type { Delivery, Writer } from '../outgoing'
+import { OpenRecord, type Surroundings } from '../record'
 import { PersonStore } from '../store'
 import { decodeMessage, encodeMessage, type JournalEntry, type Message } from '../wire'
 

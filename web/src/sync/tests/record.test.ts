@@ -1,7 +1,9 @@
 import * as Y from 'yjs'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 
-import { type Delivery, honestyOf, type OpenRecord } from '../record'
+import type { Delivery } from '../outgoing'
+import type { OpenRecord } from '../record'
+import { honestyOf } from '../record_status'
 import { PersonStore } from '../store'
 import { bedside, connected, FakeServer, NURSE, RECORD, someone, until } from './clinic'
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 
-import { honestyOf } from '../record'
+import { honestyOf } from '../record_status'
 import { PersonStore } from '../store'
 import { Workplace } from '../workplace'
 import { bedside, connected, FakeServer, NURSE, RECORD, someone, until } from './clinic'
