@@ -13,7 +13,8 @@ import { People, unlockFor, type Login, type Person } from './people.js'
 import { bytesOfBase64 } from './seal.js'
 import { PersonStore } from './store.js'
 import { ulid } from './ulid.js'
-import { holdTab, Workplace } from './workplace.js'
+import { holdTab } from './windows.js'
+import { Workplace } from './workplace.js'
 
 /** `locked`: somebody is here but has to show again who they are; drafts and records stay open. */
 export interface AtDevice {

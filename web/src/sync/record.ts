@@ -86,8 +86,8 @@ export class OpenRecord {
       doc: this.doc,
       store: around.store,
       connection: this.#connection,
-      writer: around.writer,
-      deliveries: around.deliveries,
+      writer: () => around.writer(),
+      deliveries: () => around.deliveries(),
       tell: (change) => {
         this.#refresh(change)
       },
