@@ -1,6 +1,7 @@
 /** Drafts of forms that belong to no record yet, in the store of one person. */
 import { Drafts } from './drafts.js'
-import { leftDrafts, type PersonStore } from './store.js'
+import { leftDrafts } from './kept.js'
+import type { PersonStore } from './store.js'
 import { liveTabs } from './windows.js'
 
 export class FormDrafts {

@@ -8,6 +8,17 @@ export * from './device.js'
 export * from './drafts.js'
 export * from './events.js'
 export * from './fields.js'
+export {
+  type Aside,
+  type Blocked,
+  type KeptDrafts,
+  type KeptProblem,
+  type KeptRefusal,
+  leftDrafts,
+  type OutboxItem,
+  type RecordHead,
+  type StoredState,
+} from './kept.js'
 export * from './listeners.js'
 export * from './locks.js'
 export type { Delivery, Writer } from './outgoing.js'

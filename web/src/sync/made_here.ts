@@ -1,8 +1,9 @@
 /** Records made on this device: the server is told of them, and numbers are kept for them. */
 import { isProblem, Problem, Unreachable, type Api, type Listing } from './api.js'
+import type { RecordHead } from './kept.js'
 import type { ProfileSummary } from './profile.js'
 import { LISTED } from './profiles_kept.js'
-import type { PersonStore, RecordHead } from './store.js'
+import type { PersonStore } from './store.js'
 
 type Asked = <T>(answer: Promise<T>) => Promise<T>
 

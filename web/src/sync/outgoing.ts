@@ -9,9 +9,10 @@ import * as Y from 'yjs'
 
 import type { Connection } from './connection.js'
 import { troubleOf } from './database.js'
+import type { OutboxItem } from './kept.js'
 import type { RecordStatus } from './record_status.js'
 import { sealOf } from './seal.js'
-import type { OutboxItem, PersonStore } from './store.js'
+import type { PersonStore } from './store.js'
 
 /** Under whose log-in this window writes. */
 export interface Writer {

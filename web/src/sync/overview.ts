@@ -1,8 +1,8 @@
 /** What the sync chip shows of all records of one person, counted from the store and from what is open. */
 import type { StorageTrouble } from './database.js'
+import type { Aside, KeptRefusal, RecordHead } from './kept.js'
 import type { OpenRecord } from './record.js'
 import { honestyOf } from './record_status.js'
-import type { Aside, KeptRefusal, RecordHead } from './store.js'
 
 /** One line of the sync chip's list. */
 export interface Standing {

@@ -1,7 +1,7 @@
 /** Where everything of one record is, and the one word for it. */
 import type { Link } from './connection.js'
 import type { StorageTrouble } from './database.js'
-import type { KeptRefusal } from './store.js'
+import type { KeptRefusal } from './kept.js'
 
 export interface RecordStatus {
   readonly link: Link
