@@ -14,6 +14,7 @@ def test_a_vital_sign_written_in_one_window_is_seen_in_the_other(
     officer = open_window(server, "clinical_officer")
     nurse.open_record(record, "triage")
     officer.open_record(record, "triage")
+    officer.expect_saved()  # what came before is no news
 
     nurse.write("vitals.temperature", "38,4")  # a decimal comma is a decimal point
 

@@ -8,7 +8,7 @@ import { isLanguage, keepAllWords, LANGUAGES, speak } from '../i18n'
 import { Bell } from './Bell'
 import { useDevice, useListened, useMe, useOverviewOf, useProfiles, useWorkplace } from './context'
 import { useOversees } from './oversees'
-import { LostWork, useNotedUnsent } from './LostWork'
+import { LostWork, NotedUnsent } from './LostWork'
 import { newVersion } from './new_version'
 import { SyncChip } from './SyncChip'
 import { initialsOf } from './times'
@@ -19,13 +19,13 @@ export function Frame({ children }: { children: ReactNode }): ReactNode {
   const mayCreate = profiles.value?.items.some((profile) => profile.may_create) ?? false
   const oversees = useOversees()
   useHints()
-  useNotedUnsent()
   useAllWords()
   return (
     <div className="frame">
       <a className="skip" href="#main">
         {t('frame.skip')}
       </a>
+      <NotedUnsent />
       <header className="frame-head">
         <span className="brand">Fieldchart</span>
         <nav aria-label={t('frame.navigation')}>

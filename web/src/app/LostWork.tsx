@@ -9,7 +9,7 @@ import { Button } from '@mantine/core'
 import { type ReactNode, useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { useListened, useMe, useOverview } from './context'
+import { useListened, useMe, useOverviewOf } from './context'
 
 const NOTED = 'fieldchart.unsent'
 
@@ -35,16 +35,16 @@ export async function lookForLostWork(device: Device): Promise<void> {
   lost = Object.entries(noted()).flatMap(([user, one]) => (here.has(user) || one.count === 0 ? [] : [one]))
 }
 
-/** Note what waits of the person at the device. */
-export function useNotedUnsent(): void {
+/** Notes what waits of the person at the device. A component of its own: the count changes with each key. */
+export function NotedUnsent(): null {
   const me = useMe()
-  const { waiting, sending } = useOverview()
-  const count = waiting + sending
+  const count = useOverviewOf((overview) => overview.waiting + overview.sending)
   useEffect(() => {
     const others = Object.entries(noted()).filter(([user]) => user !== me.userId)
     const mine: [string, Noted][] = count === 0 ? [] : [[me.userId, { name: me.name, count }]]
     localStorage.setItem(NOTED, JSON.stringify(Object.fromEntries([...others, ...mine])))
   }, [me.userId, me.name, count])
+  return null
 }
 
 export function LostWork(): ReactNode {

@@ -2,7 +2,7 @@
 import type { Aside, KeptRefusal, Overview, Standing } from '@fieldchart/client'
 import { askForRoom, type RoomLeft } from '@fieldchart/client'
 import { Badge, Button, Drawer, Group, Stack, Text, Title } from '@mantine/core'
-import { type ReactNode, useEffect, useState } from 'react'
+import { memo, type ReactNode, useCallback, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
@@ -38,6 +38,9 @@ export function SyncChip(): ReactNode {
   const { t, i18n } = useTranslation()
   const overview = useOverview()
   const [open, setOpen] = useState(false)
+  const close = useCallback(() => {
+    setOpen(false)
+  }, [])
   const state = stateOf(overview)
   const time = (at: number): string => clockTime(at, i18n.language)
   const words = (): string => {
@@ -85,43 +88,33 @@ export function SyncChip(): ReactNode {
           {words()}
         </span>
       </button>
-      <Drawer.Root
-        opened={open}
-        onClose={() => {
-          setOpen(false)
-        }}
-        position="right"
-        transitionProps={{ duration: 120 }}
-      >
-        <Drawer.Overlay />
-        <Drawer.Content aria-label={t('chip.title')}>
-          <Drawer.Body>
-            <Group justify="space-between" py="xs">
-              <Title order={2} size="h4">
-                {t('chip.title')}
-              </Title>
-              <Button
-                variant="default"
-                onClick={() => {
-                  setOpen(false)
-                }}
-              >
-                {t('close')}
-              </Button>
-            </Group>
-            {open && (
-              <Waiting
-                onGone={() => {
-                  setOpen(false)
-                }}
-              />
-            )}
-          </Drawer.Body>
-        </Drawer.Content>
-      </Drawer.Root>
+      <Details open={open} onClose={close} />
     </>
   )
 }
+
+/** The drawer; it is not rendered for each key that changes the chip's words. */
+const Details = memo(function Details({ open, onClose }: { open: boolean; onClose: () => void }): ReactNode {
+  const { t } = useTranslation()
+  return (
+    <Drawer.Root opened={open} onClose={onClose} position="right" transitionProps={{ duration: 120 }}>
+      <Drawer.Overlay />
+      <Drawer.Content aria-label={t('chip.title')}>
+        <Drawer.Body>
+          <Group justify="space-between" py="xs">
+            <Title order={2} size="h4">
+              {t('chip.title')}
+            </Title>
+            <Button variant="default" onClick={onClose}>
+              {t('close')}
+            </Button>
+          </Group>
+          {open && <Waiting onGone={onClose} />}
+        </Drawer.Body>
+      </Drawer.Content>
+    </Drawer.Root>
+  )
+})
 
 function Waiting({ onGone }: { onGone: () => void }): ReactNode {
   const { t, i18n } = useTranslation()

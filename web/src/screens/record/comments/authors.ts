@@ -3,7 +3,7 @@
 import type { Entry } from '@fieldchart/client'
 import { useEffect, useState } from 'react'
 
-import { useStatus, useWorkplace } from '../../../app/context'
+import { useStatusOf, useWorkplace } from '../../../app/context'
 import { useOnScreen } from '../context'
 import { EVERYTHING, historyPage } from '../history/changes'
 
@@ -16,14 +16,14 @@ export interface Author {
 export function useAuthors(section: string, entries: readonly Entry[]): ReadonlyMap<string, Author> {
   const workplace = useWorkplace()
   const { record } = useOnScreen()
-  const status = useStatus(record)
   const [authors, setAuthors] = useState<ReadonlyMap<string, Author>>(new Map())
   const unknown = entries
     .map((entry) => String(entry.id))
     .filter((id) => !authors.has(id))
     .join(' ')
-  // An entry of one's own is in the history once it is saved.
-  const settled = status.onDevice + status.sending === 0
+  // An entry of one's own is in the history once it is saved. Nobody unknown: nothing here to render for.
+  const settled = useStatusOf(record, (status) => unknown === '' || status.onDevice + status.sending === 0)
+  const version = useStatusOf(record, (status) => (unknown === '' ? null : status.version))
   useEffect(() => {
     if (unknown === '') return
     let wanted = true
@@ -38,6 +38,6 @@ export function useAuthors(section: string, entries: readonly Entry[]): Readonly
     return () => {
       wanted = false
     }
-  }, [workplace, record, section, unknown, settled, status.version])
+  }, [workplace, record, section, unknown, settled, version])
   return authors
 }

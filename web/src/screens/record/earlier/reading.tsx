@@ -3,7 +3,7 @@
 import { type Json, type OpenRecord, type Profile, Unreachable, type Workplace } from '@fieldchart/client'
 import { createContext, type ReactNode, use, useEffect, useMemo } from 'react'
 
-import { useStatus, useWorkplace } from '../../../app/context'
+import { useStatusOf, useWorkplace } from '../../../app/context'
 import { useField, useOnScreen } from '../context'
 import { EVERYTHING, filledFields, historyPage, type PastRecord, type RecordChange } from '../history/changes'
 import { otherVisits } from '../history/visits'
@@ -26,7 +26,8 @@ export function useEarlierValues(): EarlierValues {
 export function EarlierProvider({ children }: { children: ReactNode }): ReactNode {
   const workplace = useWorkplace()
   const { record, profile } = useOnScreen()
-  const { loaded, synced } = useStatus(record)
+  const loaded = useStatusOf(record, (status) => status.loaded)
+  const synced = useStatusOf(record, (status) => status.synced)
   const patient = useField('record.patient_id')
   const earlier = useMemo(() => new EarlierValues(), [record])
   const fields = useMemo(() => plotted(profile), [profile])
