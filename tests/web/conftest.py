@@ -90,6 +90,11 @@ class Window:
             assert time.monotonic() < deadline, f"not in time: {holds}"
             self.page.wait_for_timeout(50)
 
+    def reload_stored(self) -> None:
+        """Load the page anew, once what was typed is on disk: the chip counts a key at once."""
+        self.until("async () => { await window.fieldchart.at.workplace.stored(); return true }")
+        self.page.reload()
+
     @property
     def chip(self) -> Any:
         return self.page.get_by_test_id("sync-chip")

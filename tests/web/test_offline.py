@@ -41,7 +41,7 @@ def test_edits_without_the_server_survive_a_reload_and_arrive(
     expect(nurse.chip).to_have_attribute("data-state", "waiting")
     expect(nurse.chip).to_contain_text("5 waiting, offline since")
 
-    nurse.page.reload()
+    nurse.reload_stored()
     expect(nurse.box("vitals.temperature")).to_have_value("38.4")
     expect(nurse.box("assessment.notes")).to_have_value("Hot.")
     expect(nurse.chip).to_contain_text("5 waiting")

@@ -56,7 +56,7 @@ def test_an_eye_screening_from_registration_offline_to_approval(
     expect(tablet.page.locator(".needed")).to_have_count(0)
     send(tablet, "Send to Visual assessment")
     expect(tablet.page.locator(".hand-off")).to_contain_text("the server will answer")
-    tablet.page.reload()
+    tablet.reload_stored()
     expect(tablet.page.locator(".hand-off")).to_contain_text("the server will answer")
 
     own_server.start()
