@@ -55,6 +55,34 @@ def test_edits_without_the_server_survive_a_reload_and_arrive(
     assert fields["texts"]["assessment.notes"] == "Hot."
 
 
+def test_a_window_that_still_holds_a_key_in_memory_asks_before_it_goes(
+    own_server: LiveServer, open_window: OpenWindow
+) -> None:
+    record = own_server.new_record()
+    nurse = open_window(own_server, "nurse")
+    nurse.open_record(record, "triage")
+    nurse.expect_saved()
+    own_server.kill()
+    nurse.page.evaluate(
+        "() => { const store = window.fieldchart.at.workplace.store; const { append } = store;"
+        " const free = new Promise(go => { window.diskAnswers = go });"
+        " store.append = async item => { await free; return append.call(store, item) } }"
+    )
+    asked: list[str] = []
+    nurse.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    nurse.write("vitals.pulse", "88")
+
+    nurse.page.evaluate("() => { location.reload() }")
+    expect(nurse.box("vitals.pulse")).to_have_value("88")
+    nurse.until("async () => true")
+    assert asked == ["beforeunload"]
+
+    nurse.page.evaluate("() => { window.diskAnswers() }")
+    nurse.reload_stored()
+    assert asked == ["beforeunload"]
+    own_server.start()
+
+
 def test_a_patient_registered_without_the_server_is_there_when_it_is_back(
     own_server: LiveServer, open_window: OpenWindow
 ) -> None:

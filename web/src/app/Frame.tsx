@@ -68,9 +68,14 @@ function useHints(): void {
         newVersion.look()
       } else void workplace.stored().catch(() => undefined) // a page that is hidden may never come back
     }
+    const ask = (event: BeforeUnloadEvent): void => {
+      if (workplace.isStoring) event.preventDefault() // a key of this instant is not on the disk yet
+    }
+    addEventListener('beforeunload', ask)
     addEventListener('online', hint)
     document.addEventListener('visibilitychange', hint)
     return () => {
+      removeEventListener('beforeunload', ask)
       removeEventListener('online', hint)
       document.removeEventListener('visibilitychange', hint)
     }

@@ -91,6 +91,11 @@ export class Outgoing {
     return !this.#pending.some((one) => one.unstored)
   }
 
+  /** Whether an edit is not on this device's disk yet. */
+  get isStoring(): boolean {
+    return this.#pending.some((one) => one.order === null && one.state !== 'saved')
+  }
+
   /** The orders of what waits here and is stored. */
   orders(): ReadonlySet<number | null> {
     return new Set(this.#pending.map((one) => one.order))

@@ -164,6 +164,11 @@ export class OpenRecord {
     if (!(await this.#outgoing.stored())) throw this.#status.trouble ?? new StorageTrouble('failed')
   }
 
+  /** Whether an edit is in this window's memory only: who closes it now loses that. */
+  get isStoring(): boolean {
+    return this.#outgoing.isStoring
+  }
+
   // -- editing ------------------------------------------------------------------------------------
 
   /** Set a field; null and undefined clear it. Whether it may be written is for the server to judge

@@ -178,12 +178,17 @@ export class Workplace {
     return record
   }
 
-  /** Resolves once all that was typed here, drafts too, is on this device's disk. Throws StorageTrouble. */
+  /** Once all that was typed here, drafts too, is on this device's disk. Throws StorageTrouble. */
   async stored(): Promise<void> {
     await Promise.all([
       ...[...this.#held.values()].map(({ record }) => record.stored()),
       this.#formDrafts.flush(),
     ])
+  }
+
+  /** Whether an edit of a record is in this window's memory only. */
+  get isStoring(): boolean {
+    return [...this.#held.values()].some(({ record }) => record.isStoring)
   }
 
   /** Drafts of a form that belongs to no record yet; the same object for the same form. */

@@ -35,6 +35,21 @@ describe('what the server lacks', () => {
   })
 })
 
+describe('an edit', () => {
+  test('is in memory only until the disk has it, and the window knows', async () => {
+    const server = new FakeServer()
+    const { record } = await atBedside(server, someone())
+    await connected(server, record)
+    expect(record.isStoring).toBe(false)
+
+    record.set('vitals.pulse', 80)
+    expect(record.isStoring).toBe(true)
+
+    await record.stored()
+    expect(record.isStoring).toBe(false)
+  })
+})
+
 describe('a draft', () => {
   test('is taken over from a window that is gone, and left to one that lives', async () => {
     const server = new FakeServer()
