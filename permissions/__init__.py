@@ -1,5 +1,9 @@
 """Who may do what to which field of a record, and why: profiles, principals, decisions."""
 
+from native import search_path
+
+__path__ = search_path(__name__)  # before anything of the package is looked for
+
 from permissions.compilation import RESERVED_ROOTS
 from permissions.entries import ENTRY_MARKS
 from permissions.errors import PermissionsError, Problem, ProfileError

@@ -18,7 +18,7 @@ from server.attendance import EVENT
 from server.executor import Batch
 from sync.announcing import Herald, Plan, facts_from, person_of
 from sync.effects import Announcement
-from sync.fields import RECORD_ROOT
+from sync.place import RECORD_ROOT
 from sync.room import Room
 
 __all__ = ["MOST_PRESENT", "Announcer"]

@@ -19,7 +19,7 @@ from storage.ports import Store
 from sync.announcing import facts_from, person_of
 from sync.effects import AuditEntry, Refusal
 from sync.errors import NotRepeatable
-from sync.fields import RECORD_ROOT
+from sync.place import RECORD_ROOT
 
 __all__ = ["ask_role", "field_of", "may_take_over"]
 

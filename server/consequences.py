@@ -12,8 +12,8 @@ from server.conflicts import tell_of_conflicts
 from server.executor import Batch
 from server.facts import facts_of, listed_fields
 from server.visits import time_left
-from sync.fields import RECORD_ROOT
 from sync.instants import instant
+from sync.place import RECORD_ROOT
 from sync.record_facts import flow_facts, flow_of
 from sync.view import chart_of, disputed_fields
 from sync.workflow import settle

@@ -25,8 +25,8 @@ from server.ports import Rooms
 from server.settings import Settings
 from storage.errors import RecordNotFound
 from storage.ports import Emergency, Store
-from sync.fields import RECORD_ROOT
 from sync.instants import instant
+from sync.place import RECORD_ROOT
 
 if TYPE_CHECKING:
     from server.live_room import LiveRoom

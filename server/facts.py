@@ -4,8 +4,8 @@ from datetime import datetime
 
 from permissions.profile import Profile
 from sync.effects import RecordFacts
-from sync.fields import RECORD_ROOT
 from sync.json_value import plain
+from sync.place import RECORD_ROOT
 from sync.quality import measure, measured_fields, measures_mark, measures_text
 from sync.record_facts import flow_of
 from sync.room import Room

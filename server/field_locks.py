@@ -26,7 +26,7 @@ from sync.effects import AuditAction, AuditEntry
 from sync.errors import LockHeld, LockLost, SyncError, TooManyLocks
 from sync.instants import instant
 from sync.locks import Ended, Hold
-from sync.wire import LockRequest
+from sync.messages import LockRequest
 
 if TYPE_CHECKING:
     from server.live_room import LiveRoom

@@ -18,10 +18,10 @@ from server.settings import Settings
 from server.sockets.connection import Peer
 from server.sockets.framing import binary_frame
 from storage.locks import Locks
+from sync.messages import AwarenessEntry
 from sync.presence import Presence
 from sync.room import Room
 from sync.wire import (
-    AwarenessEntry,
     encode_awareness,
     encode_notice,
     encode_sync_step1,

@@ -8,7 +8,8 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 
 from server.sockets.connection import Peer
-from sync.wire import JournalEntry, LockRequest
+from sync.messages import LockRequest
+from sync.wire import JournalEntry
 
 __all__ = ["Arrived", "Ask", "Inbox", "Item", "Later", "LockAsked", "SyncAsked"]
 

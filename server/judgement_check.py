@@ -10,8 +10,8 @@ import msgspec
 
 from server.audit.digests import digest_of, parts_of
 from storage.loading import Judged, WholeRecord
+from sync.annotations import decode_annotations
 from sync.arbiter import describe_conflict
-from sync.books import decode_annotations
 from sync.deciding import AGREED
 from sync.effects import Conflict, Refusal
 from sync.json_value import plain

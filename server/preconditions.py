@@ -18,8 +18,9 @@ from server.steps import in_steps
 from storage.ports import Records, Store
 from sync.bounds import Bounds
 from sync.document import ABSENT
-from sync.fields import RECORD_ROOT, FieldIndex, Place
+from sync.fields import FieldIndex
 from sync.json_value import plain
+from sync.place import RECORD_ROOT, Place
 from sync.placement import RESERVED_CLIENT_IDS
 from sync.room import Room
 from sync.structs import Kind

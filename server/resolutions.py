@@ -14,7 +14,7 @@ from server.record_edits import is_carried
 from storage.ports import Records
 from sync.document import ABSENT, Absent
 from sync.effects import Conflict
-from sync.fields import Place
+from sync.place import Place
 from sync.resolving import disputed_place, judge_resolution, offered_values, resolve
 from sync.room import Room
 

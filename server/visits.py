@@ -23,8 +23,8 @@ from server.people import instant
 from server.problems import invalid
 from storage.ports import User
 from sync.estimates import remaining
-from sync.fields import RECORD_ROOT
 from sync.flow import Action, Flow, Impossible, StepChange
+from sync.place import RECORD_ROOT
 from sync.record_facts import flow_facts, flow_of
 from sync.view import chart_of
 from sync.workflow import advance

@@ -3,4 +3,8 @@
 Its modules are imported by name; the package itself offers nothing.
 """
 
+from native import search_path
+
 __all__: list[str] = []
+
+__path__ = search_path(__name__)

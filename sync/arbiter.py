@@ -7,19 +7,19 @@ from collections.abc import Collection, Generator
 
 import msgspec
 
+from sync.arbitration import Arbitration
 from sync.document import ABSENT, Absent
 from sync.effects import Conflict, ConflictValue
-from sync.fields import Place
 from sync.frame import Frame, Knowledge
 from sync.json_value import plain
 from sync.judgement import Clear, Hit, Touch
 from sync.locks import Hold
+from sync.place import Place
 from sync.placement import STEP
 from sync.registers import EVERYBODY, NOBODY, Register, Tail, Write, insert_in_order
 from sync.structs import Id, Struct
 
 __all__ = [
-    "Arbitration",
     "arbitrate_clear",
     "arbitrate_writes",
     "cleared_tail",
@@ -27,24 +27,6 @@ __all__ = [
     "describe_conflict",
     "note_correction",
 ]
-
-
-class Arbitration(msgspec.Struct):
-    """The outcome for one key.
-
-    correction: what the server must write over the key (a value, or ABSENT), None if Yjs is right.
-    changed_conflict: the conflict of this key was raised or its values changed.
-    everyday: replaying the row's structs in order gives this register without any annotation.
-    cleared: a clear by deletion alone won: its tombstone becomes the standing write.
-    lost: writes that lost now, and had not before.
-    """
-
-    correction: object | Absent | None = None
-    correct: bool = False
-    changed_conflict: bool = False
-    everyday: bool = True
-    cleared: bool = False
-    lost: list[Write] = []
 
 
 def arbitrate_writes(

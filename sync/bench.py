@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 
 from permissions.fields import Field
 from permissions.model import Decision, Operation, Principal, Rule
-from sync.fields import VOID, Place, RangeSet
+from sync.fields import RangeSet
 from sync.frame import Frame, WrittenTimes
 from sync.judgement import Judgement, Touch
 from sync.locks import Hold
-from sync.placement import Placement
+from sync.place import VOID, Place
+from sync.placed import Placement
 from sync.record_view import RecordView
 from sync.registers import Write
 from sync.structs import Id, Kind, Struct

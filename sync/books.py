@@ -10,72 +10,18 @@ from datetime import datetime
 import msgspec
 
 from permissions.profile import Profile
-from sync.errors import CorruptLog
-from sync.fields import VOID, FieldIndex, Place, Places, RangeSet
-from sync.placement import RESERVED_CLIENT_IDS, Placed
+from sync.annotations import Annotations, Copy, RowAuthor
+from sync.fields import FieldIndex, Places, RangeSet
+from sync.pages import Pages, decode_pages, encode_pages
+from sync.place import VOID, Place
+from sync.placed import Placed
+from sync.placement import RESERVED_CLIENT_IDS
 from sync.ranges import merge_deletes
-from sync.registers import Register, Write
+from sync.registers import Register
 from sync.sittings import Sitting
 from sync.structs import Deletes, Id, Kind, Struct
 
-__all__ = [
-    "Annotations",
-    "Books",
-    "Copy",
-    "RowAuthor",
-    "decode_annotations",
-    "encode_annotations",
-]
-
-
-class Copy(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A character of restored text: what `client, clock` showed, `server, copy_clock` shows now.
-
-    length: 1, or 2 for a surrogate pair. version: the row that put it back. refused_to: whose
-    deletion it undoes; empty where a pair was cut.
-    """
-
-    client: int
-    clock: int
-    server: int
-    copy_clock: int
-    length: int
-    version: int
-    refused_to: str = ""
-
-
-class Annotations(msgspec.Struct, frozen=True, array_like=True):
-    """What replay needs beside a row's update: pairs to delete first, restored text, registers.
-
-    resolution: the reason of a row that decides the conflict of its one register, else None.
-    """
-
-    splits: list[Id] = []
-    copies: list[Copy] = []
-    registers: list[Register] = []
-    resolution: str | None = None
-
-
-class _Pages(msgspec.Struct, frozen=True, array_like=True):
-    """The stored form of Books (snapshots). Run places are numbers into `places`; 0 is VOID."""
-
-    places: list[tuple[str, str | None]]
-    runs: list[tuple[int, list[int], list[int], int]]
-    deleted: list[tuple[int, list[int], list[int]]]
-    pairs: list[tuple[int, list[int]]]
-    owners: dict[int, str]
-    copies: list[Copy]
-    text_units: dict[str, int]
-    registers: list[Register]
-    cut_pairs: list[Id]
-    anchors: list[tuple[int, list[int], list[Id | None], list[Id | None]]]
-    sittings: list[Sitting] = []
-    written: dict[int, datetime] = {}
-
-
-_ENCODE = msgspec.msgpack.Encoder()
-_DECODE_PAGES = msgspec.msgpack.Decoder(_Pages)
-_DECODE_ANNOTATIONS = msgspec.msgpack.Decoder(Annotations)
+__all__ = ["Books"]
 
 
 class Books:
@@ -116,7 +62,7 @@ class Books:
     def content_bytes(self) -> int:
         """What the record's texts and values take, without anything that is gone or was refused."""
         values = (
-            len(_ENCODE.encode(write.value))
+            len(msgspec.msgpack.encode(write.value))
             for register in self.registers.values()
             for write in (register.standing, *register.contenders)
             if write is not None
@@ -210,7 +156,7 @@ class Books:
         for client, (starts, places, end) in sorted(self.index.export().items()):
             run_places = [numbers.setdefault(place, len(numbers)) for place in places]
             runs.append((client, starts, run_places, end))
-        pages = _Pages(
+        pages = Pages(
             [(place.root, place.key) for place in numbers],
             runs,
             [(client, r.starts, r.ends) for client, r in sorted(self.index.deleted.items())],
@@ -228,15 +174,12 @@ class Books:
             self.sittings,
             dict(sorted(self.written.items())),
         )
-        return _ENCODE.encode(pages)
+        return encode_pages(pages)
 
     @classmethod
     def decode(cls, data: bytes, profile: Profile) -> "Books":
         """Raises CorruptLog."""
-        try:
-            pages = _DECODE_PAGES.decode(data)
-        except msgspec.DecodeError as error:
-            raise CorruptLog("The stored index does not parse.") from error
+        pages = decode_pages(data)
         books = cls(profile)
         places = [VOID, *(books.places.at(root, key) for root, key in pages.places[1:])]
         for client, starts, numbers, end in pages.runs:
@@ -257,39 +200,3 @@ class Books:
             books._keep(register)
         books.sittings = pages.sittings
         return books
-
-
-class RowAuthor(msgspec.Struct, frozen=True):
-    """Who and when of a row: makes a register's write of one of its structs."""
-
-    author: str
-    role: str
-    login_id: str
-    device: str
-    written_at: datetime
-    at: datetime
-    version: int
-
-    def write(self, struct: Struct) -> Write:
-        value = struct.content[0] if isinstance(struct.content, tuple) else None
-        return Write(
-            (struct.client, struct.end - 1), self.author, self.role, self.login_id, self.device,
-            self.written_at, self.at, self.version, value, value is None,
-        )  # fmt: skip
-
-
-def encode_annotations(annotations: Annotations) -> bytes:
-    """Empty for the everyday row."""
-    if not (annotations.splits or annotations.copies or annotations.registers):
-        return b""
-    return _ENCODE.encode(annotations)
-
-
-def decode_annotations(data: bytes) -> Annotations:
-    """Raises CorruptLog."""
-    if not data:
-        return Annotations()
-    try:
-        return _DECODE_ANNOTATIONS.decode(data)
-    except msgspec.DecodeError as error:
-        raise CorruptLog("A row's annotations do not parse.") from error

@@ -7,35 +7,20 @@ from collections.abc import Generator
 
 import msgspec
 
-from sync.arbiter import (
-    Arbitration,
-    arbitrate_clear,
-    arbitrate_writes,
-    describe_conflict,
-    note_correction,
-)
+from sync.arbiter import arbitrate_clear, arbitrate_writes, describe_conflict, note_correction
+from sync.arbitration import Arbitration, Decided
 from sync.books import Books
 from sync.document import Document
-from sync.effects import Conflict, Loss
-from sync.fields import Place
+from sync.effects import Loss
 from sync.frame import Frame
 from sync.judgement import Judgement
+from sync.place import Place
 from sync.registers import Register
-from sync.structs import Struct
 
-__all__ = ["AGREED", "Decided", "decide_keys"]
+__all__ = ["AGREED", "decide_keys"]
 
 AGREED = "The values agree."
 """The reason of a conflict that ended because its last concurrent values became equal."""
-
-
-class Decided(msgspec.Struct):
-    """What arbitrating one frame's writes and clears has led to."""
-
-    corrections: list[Struct] = []
-    registers: dict[Place, Register] = {}
-    conflicts: list[Conflict] = []
-    losses: list[Loss] = []
 
 
 def decide_keys(

@@ -6,7 +6,7 @@ from datetime import datetime
 from permissions.model import Principal
 from sync.books import Books
 from sync.document import Document
-from sync.fields import RECORD_ROOT
+from sync.place import RECORD_ROOT
 from sync.record_facts import FACTS
 from sync.registers import Register, Write
 from sync.structs import Struct

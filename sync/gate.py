@@ -11,12 +11,13 @@ from permissions.entries import is_amendment
 from permissions.model import Decision, Operation, Rule
 from sync.arbiter import cleared_tail
 from sync.bench import RECORD_FULL, SERVER_OWNED, WRONG_KIND
-from sync.fields import VOID, Place
 from sync.frame import Frame
 from sync.intents import Asked, read_intent
 from sync.judgement import Clear, Hit, Judgement
 from sync.locks import Hold
-from sync.placement import STEP, Placed, Placement
+from sync.place import VOID, Place
+from sync.placed import Placed, Placement
+from sync.placement import STEP
 from sync.record_facts import FACTS
 from sync.record_view import Limits, RecordView
 from sync.registers import Write

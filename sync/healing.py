@@ -8,7 +8,8 @@ SPEC HEAL-1 to HEAL-5.
 from bisect import bisect_left
 from collections.abc import Collection, Iterator
 
-from sync.books import Books, Copy
+from sync.annotations import Copy
+from sync.books import Books
 from sync.document import Document
 from sync.errors import DocumentSuspect
 from sync.fields import FieldIndex

@@ -5,21 +5,22 @@ is the same whether the row is being made or replayed. SPEC HIST-1 to HIST-7.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from msgspec.structs import replace
 
-from sync.books import Annotations, Books
+from sync.annotations import Annotations
+from sync.books import Books
 from sync.document import Document
 from sync.effects import Change, ChangeKind, UpdateRow
-from sync.fields import RECORD_ROOT, Place
 from sync.json_value import plain
+from sync.place import RECORD_ROOT, Place
 from sync.registers import Write
 from sync.sittings import Splice, take_in
 from sync.structs import Id, Struct
 
-__all__ = ["MAX_ENCLOSED_CHARACTERS", "History", "enclosing_splice", "splices_of"]
+__all__ = ["MAX_ENCLOSED_CHARACTERS", "History", "Tells", "enclosing_splice", "splices_of"]
 
 MAX_ENCLOSED_CHARACTERS = 2048
 """Up to this length of a narrative, what one update changes in several places is told as one place
@@ -28,6 +29,14 @@ that encloses them: comparing short texts is cheaper than asking Yrs where it wr
 NOTHING = "null"
 
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
+
+
+class Tells(Protocol):
+    """What a room asks for its changes: its history, or something that stands before it."""
+
+    def changes_of(self, row: UpdateRow, annotations: Annotations) -> tuple[Change, ...]:
+        """What the row changed; document and books show it already, once only."""
+        ...
 
 
 class History:

@@ -5,8 +5,8 @@ from datetime import datetime
 import msgspec
 
 from permissions.model import Decision, Rule
-from sync.fields import Place
 from sync.flow import Action
+from sync.place import Place
 from sync.structs import Struct
 
 __all__ = ["REASON_MAX_CHARS", "Asked", "Intent", "read_intent"]

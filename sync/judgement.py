@@ -5,9 +5,9 @@ from typing import NamedTuple
 import msgspec
 
 from permissions.model import Decision, Rule
-from sync.fields import Place
 from sync.intents import Asked
 from sync.locks import Hold
+from sync.place import Place
 from sync.registers import Tail, Write
 from sync.structs import Deletes, Id, Kind, Struct, StructsByClient
 

@@ -8,7 +8,7 @@ from collections.abc import Generator, Sequence
 
 import msgspec
 
-from sync.books import decode_annotations
+from sync.annotations import decode_annotations
 from sync.document import Document
 from sync.effects import EMPTY_HASH, Snapshot, UpdateRow, chain_hash
 from sync.errors import CorruptLog, DocumentSuspect

@@ -6,15 +6,15 @@ unknown id, is a gap: then nothing of the update is placed. SPEC PLACE-1 to PLAC
 
 from collections.abc import Generator
 
-import msgspec
-
 from permissions.model import Rule
 from sync.errors import ForeignClientId
-from sync.fields import VOID, FieldIndex, Place, Places
+from sync.fields import FieldIndex, Places
+from sync.place import VOID
+from sync.placed import Gap, Placed, Placement
 from sync.structs import Id, Kind, Struct
 from sync.update import Update, slice_struct
 
-__all__ = ["RESERVED_CLIENT_IDS", "Gap", "Placed", "Placement", "check_owners", "place_structs"]
+__all__ = ["RESERVED_CLIENT_IDS", "check_owners", "place_structs"]
 
 RESERVED_CLIENT_IDS = 1024
 """Client ids below this belong to the server. Small ids come first among concurrent siblings, which
@@ -26,36 +26,6 @@ vectors that exceed their bound, and then nobody could sync the record any more.
 
 STEP = 500
 """Structs placed between two yields, so that a backlog never holds up other rooms (about 2 ms)."""
-
-
-class Gap(msgspec.Struct, frozen=True):
-    """The update hangs on something unknown: `missing`. The client is to be asked for the rest."""
-
-    missing: Id
-
-
-class Placed(msgspec.Struct, frozen=True, gc=False):
-    """One new struct with its place; `rule` says why a VOID place is one."""
-
-    struct: Struct
-    place: Place
-    rule: Rule | None = None
-    name: str = ""
-    """What the struct claimed to be, for its refusal; only set where `rule` is."""
-
-
-class Placement(msgspec.Struct):
-    """The new structs of an update in an order in which each follows what it hangs on.
-
-    draft: an index of just these structs, for look-ups until they are accepted.
-    """
-
-    placed: list[Placed]
-    draft: FieldIndex
-
-    def place_of(self, index: FieldIndex, struct_id: Id) -> Place | None:
-        place = index.place_of(struct_id)
-        return place if place is not None else self.draft.place_of(struct_id)
 
 
 def check_owners(

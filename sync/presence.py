@@ -21,7 +21,7 @@ from sync.awareness_state import Dropped, shown_parts
 from sync.errors import MalformedFrame
 from sync.instants import instant
 from sync.json_text import JsonValue
-from sync.wire import AwarenessEntry
+from sync.messages import AwarenessEntry
 
 __all__ = ["MAX_CLIENTS_PER_PEER", "SILENCE", "TYPING", "Announced", "Presence"]
 

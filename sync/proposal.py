@@ -4,7 +4,7 @@ import msgspec
 
 from sync.effects import Change, Conflict, Loss, Refusal, UpdateRow
 from sync.flow import StepChange
-from sync.placement import Gap
+from sync.placed import Gap
 from sync.structs import Deletes, StructsByClient
 
 __all__ = ["Accepted", "Proposal"]

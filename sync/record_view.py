@@ -7,8 +7,8 @@ import msgspec
 from permissions.model import RecordState
 from permissions.policy import Policy
 from sync.anchors import Anchors
-from sync.fields import Place
 from sync.locks import Hold
+from sync.place import Place
 from sync.registers import Register
 from sync.structs import Id, StructsByClient
 

@@ -6,12 +6,13 @@ found by the copies that were made of it then. SPEC APPLY-1 to APPLY-5.
 """
 
 from permissions.model import Rule
-from sync.books import Books, Copy
+from sync.annotations import Copy
+from sync.books import Books
 from sync.bounds import Bounds
 from sync.document import ABSENT, MARKS, Absent, Draft
 from sync.effects import Refusal
 from sync.errors import NotRepeatable
-from sync.fields import Place
+from sync.place import Place
 from sync.ranges import normalised
 from sync.room import Room
 from sync.structs import Id, Kind, Struct

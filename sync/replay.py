@@ -10,15 +10,17 @@ from typing import TypeVar
 from permissions.model import RecordState
 from permissions.policy import Policy
 from permissions.profile import Profile
-from sync.books import Books, RowAuthor, decode_annotations
+from sync.annotations import RowAuthor, decode_annotations
+from sync.books import Books
 from sync.bounds import Bounds
 from sync.document import Document
 from sync.effects import EMPTY_HASH, Change, Snapshot, UpdateRow, chain_hash
 from sync.errors import CorruptLog, MalformedFrame
-from sync.fields import RECORD_ROOT
 from sync.gate import Limits
 from sync.history import History
-from sync.placement import RESERVED_CLIENT_IDS, Gap, place_structs
+from sync.place import RECORD_ROOT
+from sync.placed import Gap
+from sync.placement import RESERVED_CLIENT_IDS, place_structs
 from sync.record_facts import state_in
 from sync.room import Room
 from sync.update import decode_update, encode_update

@@ -9,12 +9,12 @@ from datetime import datetime
 import msgspec
 
 from permissions.model import Decision, Operation, Principal, Rule
+from sync.annotations import Annotations
 from sync.arbiter import concurrent_writes, describe_conflict
-from sync.books import Annotations
 from sync.document import ABSENT, Absent
 from sync.effects import Conflict, ConflictValue
-from sync.fields import Place
 from sync.json_value import plain
+from sync.place import Place
 from sync.proposal import Accepted
 from sync.registers import Register, Write
 from sync.room import Room

@@ -14,20 +14,22 @@ from permissions.model import Principal, RecordState, Rule
 from permissions.policy import Policy
 from permissions.profile import Profile
 from sync.anchors import Anchors
-from sync.books import Annotations, Books, Copy, encode_annotations
+from sync.annotations import Annotations, Copy, encode_annotations
+from sync.books import Books
 from sync.deciding import decide_keys
 from sync.document import Document
 from sync.effects import Change, Refusal, UpdateRow, chain_hash
 from sync.fact_writing import write_own
-from sync.fields import RECORD_ROOT, Place
 from sync.flow import StepChange
 from sync.frame import Frame
 from sync.gate import Limits, judge
 from sync.healing import restored_copies, succeeding_copies
-from sync.history import History
+from sync.history import History, Tells
 from sync.judgement import Judgement
 from sync.locks import Hold
-from sync.placement import RESERVED_CLIENT_IDS, STEP, Gap, Placement, check_owners, place_structs
+from sync.place import RECORD_ROOT, Place
+from sync.placed import Gap, Placement
+from sync.placement import RESERVED_CLIENT_IDS, STEP, check_owners, place_structs
 from sync.progress import take_intents
 from sync.proposal import Accepted, Proposal
 from sync.ranges import normalised
@@ -71,7 +73,7 @@ class Room:
         self._counted_at = -1
         self.registers = books.registers
         self.hold_of: Callable[[str], Hold | None] = _nobody_holds
-        self.history = History(document, books)
+        self.history: Tells = History(document, books)
 
     # -- what the gate reads ---------------------------------------------------------------------
 

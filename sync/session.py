@@ -5,8 +5,7 @@ Pure; `now_s` is monotonic seconds. SPEC KNOW-1, HEAL-5, JOUR-7.
 
 from datetime import datetime, timedelta
 
-import msgspec
-
+from sync.budgets import Budgets
 from sync.device_clock import DeviceClock
 from sync.fields import RangeSet
 from sync.frame import Knowledge
@@ -14,7 +13,7 @@ from sync.structs import Deletes
 from sync.update import Update
 from sync.wire import JournalEntry
 
-__all__ = ["MAX_GAPS", "Budgets", "Session", "TokenBucket"]
+__all__ = ["MAX_GAPS", "Session", "TokenBucket"]
 
 MAX_GAPS = 3
 """Times in a row that what a peer sends may hang on something unknown before it starts afresh."""
@@ -65,16 +64,6 @@ class TokenBucket:
             return False
         self._left -= units
         return True
-
-
-class Budgets(msgspec.Struct, frozen=True, kw_only=True):
-    """What one connection may cause (contract, section 4)."""
-
-    update_frames_per_second: int = 200
-    update_window_seconds: int = 10
-    refused_fields_per_minute: int = 600
-    restored_units: int = 65_536
-    awareness_per_second: int = 10
 
 
 class Session:

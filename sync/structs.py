@@ -18,6 +18,7 @@ __all__ = [
     "Struct",
     "StructsByClient",
     "TypeContent",
+    "Update",
 ]
 
 Id: TypeAlias = tuple[int, int]
@@ -104,3 +105,10 @@ class Struct(msgspec.Struct, frozen=True, gc=False):
 
 StructsByClient: TypeAlias = dict[int, list[Struct]]
 """client id → its structs, contiguous, in clock order."""
+
+
+class Update(msgspec.Struct, frozen=True):
+    """A decoded update. Clients keep the order of the wire; a client's structs are contiguous."""
+
+    structs: StructsByClient
+    deletes: Deletes

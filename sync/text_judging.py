@@ -7,8 +7,9 @@ SPEC GATE-12, GATE-18.
 from permissions.model import Decision, Operation, Rule
 from sync.anchors import Anchors, agrees
 from sync.bench import RECORD_FULL, WRONG_KIND, Bench
-from sync.fields import Place, RangeSet
+from sync.fields import RangeSet
 from sync.judgement import Hit, Restore
+from sync.place import Place
 from sync.record_view import PairIndex
 from sync.structs import Id, Kind, Struct
 

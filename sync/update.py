@@ -6,7 +6,8 @@ Pure and without pycrdt. Decoding is strict and bounded (`update_decode`), encod
 
 from sync.ranges import merge_deletes
 from sync.slicing import slice_struct, utf16_length
-from sync.update_decode import Update, decode_state_vector, decode_steps, decode_update
+from sync.structs import Update
+from sync.update_decode import decode_state_vector, decode_steps, decode_update
 from sync.update_encode import encode_state_vector, encode_update
 
 __all__ = [

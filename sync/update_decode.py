@@ -7,24 +7,15 @@ in the bytes that are there, never in a number they claim. Source: yjs 13 `Updat
 
 from collections.abc import Generator
 
-import msgspec
-
 from sync.any_value import AnyValue, read_any
 from sync.bounds import Bounds
 from sync.errors import FrameTooLarge, MalformedUpdate
 from sync.json_text import parse_json
 from sync.ranges import normalised
-from sync.structs import Deletes, Id, Struct, StructsByClient, TypeContent
+from sync.structs import Deletes, Id, Struct, StructsByClient, TypeContent, Update
 from sync.varint import read_bytes, read_string, read_varuint
 
-__all__ = ["Update", "decode_state_vector", "decode_steps", "decode_update"]
-
-
-class Update(msgspec.Struct, frozen=True):
-    """A decoded update. Clients keep the order of the wire; a client's structs are contiguous."""
-
-    structs: StructsByClient
-    deletes: Deletes
+__all__ = ["decode_state_vector", "decode_steps", "decode_update"]
 
 
 def decode_update(data: bytes, bounds: Bounds) -> Update:

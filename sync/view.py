@@ -12,8 +12,8 @@ from permissions.fields import Field
 from permissions.profile import Profile
 from sync.books import Books
 from sync.document import Document
-from sync.fields import RECORD_ROOT
 from sync.json_value import plain
+from sync.place import RECORD_ROOT
 
 __all__ = ["Chart", "Shown", "chart_in", "chart_of", "disputed_fields"]
 

@@ -6,33 +6,35 @@ contract, section 3. SPEC WIRE.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from sync.bounds import Bounds
 from sync.errors import FrameTooLarge, MalformedFrame
 from sync.journal_entries import JournalEntry, read_entries, write_entries
-from sync.json_text import JsonValue, parse_json
+from sync.json_text import parse_json
+from sync.messages import (
+    AwarenessEntry,
+    AwarenessMessage,
+    Journal,
+    LockRequest,
+    Message,
+    Notice,
+    PermissionDenied,
+    QueryAwareness,
+    Refused,
+    Saved,
+    SyncStep1,
+    SyncStep2,
+    UpdateMessage,
+)
 from sync.update_decode import decode_state_vector
 from sync.update_encode import encode_state_vector
 from sync.varint import read_bytes, read_string, read_varuint, varuint, write_string
 
 __all__ = [
-    "AwarenessEntry",
-    "AwarenessMessage",
-    "Journal",
     "JournalEntry",
-    "LockRequest",
-    "Message",
-    "Notice",
-    "PermissionDenied",
-    "QueryAwareness",
-    "Refused",
-    "Saved",
-    "SyncStep1",
-    "SyncStep2",
-    "UpdateMessage",
     "decode_message",
     "encode_awareness",
     "encode_journal",
@@ -52,119 +54,10 @@ SAVED, REFUSED, JOURNAL, NOTICE, LOCK = 100, 101, 102, 103, 104
 STEP1, STEP2, UPDATE = 0, 1, 2
 PERMISSION_DENIED = 0
 
-MAX_STATE_NESTING = 8
-"""Levels of an awareness state: the deepest is the server's, with the holders of locks."""
 
 MAX_LOCK_REQUEST = 512
 """Characters of a lock message: a field's name, an action and a number."""
 
-
-class SyncStep1(msgspec.Struct, frozen=True):
-    """The peer knows `state_vector` and asks for the rest."""
-
-    state_vector: dict[int, int]
-
-
-class SyncStep2(msgspec.Struct, frozen=True):
-    """The answer to a SyncStep1: a Yjs update, v1, not yet decoded."""
-
-    update: bytes
-
-
-class UpdateMessage(msgspec.Struct, frozen=True):
-    """A live change: a Yjs update, v1, not yet decoded."""
-
-    update: bytes
-
-
-class AwarenessEntry(msgspec.Struct, frozen=True):
-    """What one client shows of itself. state_json: the JSON text as sent; None: it is gone.
-
-    The text is not parsed on arrival: stock clients relay everybody's entries, and only what a peer
-    says of itself is ever looked at.
-    """
-
-    client: int
-    clock: int
-    state_json: str | None
-
-    @property
-    def state(self) -> dict[str, JsonValue] | None:
-        """The parsed state; None when gone. Raises MalformedFrame: it is no JSON object."""
-        if self.state_json is None:
-            return None
-        value = parse_json(self.state_json, MAX_STATE_NESTING, [len(self.state_json)])
-        if not isinstance(value, dict):
-            raise MalformedFrame("An awareness state is no JSON object.")
-        return value
-
-
-class AwarenessMessage(msgspec.Struct, frozen=True):
-    """Entries of distinct clients, in the order of the wire."""
-
-    entries: tuple[AwarenessEntry, ...]
-
-
-class PermissionDenied(msgspec.Struct, frozen=True):
-    """The server's refusal of the connection, for people to read."""
-
-    reason: str
-
-
-class QueryAwareness(msgspec.Struct, frozen=True):
-    """The peer asks for every known awareness entry."""
-
-
-class Saved(msgspec.Struct, frozen=True):
-    """The first `count` update-carrying messages are durable; the record stands at `version`."""
-
-    count: int
-    version: int
-
-
-class Refused(msgspec.Struct, frozen=True):
-    """`{refusal, version, fields: [{field, rule, reason, value}]}`."""
-
-    body: dict[str, JsonValue]
-
-
-class Journal(msgspec.Struct, frozen=True):
-    """Describes the update that follows it."""
-
-    entries: tuple[JournalEntry, ...]
-
-
-class Notice(msgspec.Struct, frozen=True):
-    """`{event, …}`: session events, locks, conflicts."""
-
-    body: dict[str, JsonValue]
-
-
-class LockRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a client wants of a field's lock; answered by a Notice `{event: "lock", …}`.
-
-    fence: of exactly the lock that is meant. take_over: from another window of the same person.
-    """
-
-    action: Literal["acquire", "renew", "release"]
-    field: str
-    fence: int | None = None
-    take_over: bool = False
-
-
-Message: TypeAlias = (
-    SyncStep1
-    | SyncStep2
-    | UpdateMessage
-    | AwarenessMessage
-    | PermissionDenied
-    | QueryAwareness
-    | Saved
-    | Refused
-    | Journal
-    | Notice
-    | LockRequest
-)
 
 _T = TypeVar("_T")
 

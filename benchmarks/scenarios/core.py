@@ -1,7 +1,7 @@
 """What one live update costs in the core, without sockets and storage, and a day's backlog."""
 
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -11,16 +11,15 @@ from benchmarks.edits import KEYED_FIELDS, ClientEdits
 from benchmarks.machine import cores, pin
 from benchmarks.records import PROFILE, ROLES
 from benchmarks.results import Result, Scale
+from benchmarks.timed_history import TimedHistory
 from permissions.model import Principal
 from server.profiles import load_policies
 from server.serving import spare_the_collector
 from sync.bounds import Bounds
-from sync.effects import Change, UpdateRow
 from sync.frame import Frame, Knowledge
 from sync.gate import Limits, judge
-from sync.history import History
-from sync.placement import Gap, check_owners, place_structs
-from sync.registers import Register
+from sync.placed import Gap
+from sync.placement import check_owners, place_structs
 from sync.replay import new_room
 from sync.room import Room
 from sync.update import Update, decode_steps, decode_update, encode_update
@@ -92,23 +91,11 @@ def _author() -> Principal:
     )
 
 
-class _TimedHistory(History):
-    """Notes how long the last row's changes took to tell."""
-
-    seconds = 0.0
-
-    def changes_of(self, row: UpdateRow, annotated: Iterable[Register]) -> tuple[Change, ...]:
-        begun = time.perf_counter()
-        changes = super().changes_of(row, annotated)
-        self.seconds = time.perf_counter() - begun
-        return changes
-
-
 def _live(kind: str, field: tuple[str, str] | None, count: int) -> tuple[float, float, float]:
     """Median µs of (decode … rewrite, apply … hash, history) of single updates, others editing."""
     room, author, edits = _room(), _author(), ClientEdits(5_000_011, field)
     _populate(room, author)
-    room.history = history = _TimedHistory(room.document, room.books)
+    room.history = history = TimedHistory(room.history)
     before, after, told = [], [], []
     clock = time.perf_counter
     knowledge = Knowledge()
@@ -129,8 +116,8 @@ def _live(kind: str, field: tuple[str, str] | None, count: int) -> tuple[float, 
         assert proposal.accepted is not None, "a nurse may write this"
         if number >= WARM:
             before.append(decided - start)
-            after.append((done - decided) - (decided - start) - history.seconds)
-            told.append(history.seconds)
+            after.append((done - decided) - (decided - start) - history.seconds[-1])
+            told.append(history.seconds[-1])
     return median(before) * 1e6, median(after) * 1e6, median(told) * 1e6
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -21,33 +21,20 @@ from benchmarks.records import (
     principal_of,
 )
 from benchmarks.results import Result, Scale
+from benchmarks.timed_history import TimedHistory
 from permissions.model import Principal
 from server.application import build_application
 from server.profiles import load_policies
 from storage import SqliteStore
-from sync.effects import AuditEntry, Change, Commit, UpdateRow
+from sync.effects import AuditEntry, Commit
 from sync.gate import Limits
-from sync.history import History
 from sync.proposal import Accepted
-from sync.registers import Register
 from sync.replay import new_room
 
 __all__ = ["measure"]
 
 BATCH = 20
 WARM = 500
-
-
-class _Timed(History):
-    """A history that notes what telling the changes of a row costs."""
-
-    __slots__ = ("spent",)
-
-    def changes_of(self, row: UpdateRow, annotated: Iterable[Register]) -> tuple[Change, ...]:
-        start = time.perf_counter()
-        told = super().changes_of(row, annotated)
-        self.spent.append(time.perf_counter() - start)
-        return told
 
 
 def measure(scale: Scale, folder: Path) -> Sequence[Result]:
@@ -74,16 +61,14 @@ def _edits(count: int) -> tuple[list[Accepted], float]:
     """Accepted edits of five people, and the median µs that telling their changes took."""
     policy = load_policies((PROFILE,))[PROFILE]
     room = new_room("01BENCHMARK", 0, policy.profile, policy, Limits())
-    timed = _Timed(room.document, room.books)
-    timed.spent = []
-    room.history = timed
+    room.history = timed = TimedHistory(room.history)
     people = [
         Principal(user_id=f"u{n}", username=f"u{n}", name="Nurse", login_id=f"l{n}",
                   roles=frozenset({"nurse", "receptionist"}), device="benchmark")
         for n in range(5)
     ]  # fmt: skip
     made = list(accepted_edits(room, people, count))
-    return made, median(timed.spent[WARM:]) * 1e6
+    return made, median(timed.seconds[WARM:]) * 1e6
 
 
 async def _storing(prepared: Prepared, edits: list[Accepted]) -> float:

@@ -24,7 +24,7 @@ from storage import RecordHead, SqliteStore, User
 from storage.changes import newest_of_each
 from storage.loading import WholeRecord
 from sync.effects import Change, UpdateRow
-from sync.fields import RECORD_ROOT
+from sync.place import RECORD_ROOT
 from sync.replay import changes_in
 from sync.view import Chart
 

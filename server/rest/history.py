@@ -22,7 +22,7 @@ from server.rest.shapes import (
     record_id_of,
 )
 from storage.ports import ChangeFilter, StoredChange
-from sync.fields import RECORD_ROOT
+from sync.place import RECORD_ROOT
 
 __all__ = ["ENDPOINTS", "instant_of"]
 

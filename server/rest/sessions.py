@@ -16,8 +16,8 @@ from server.rest.endpoint import Answer, Call, Empty, Endpoint
 from server.rest.if_match import etag
 from server.rest.shapes import record_id_of
 from server.visits import current_flow, time_left
-from sync.fields import RECORD_ROOT
 from sync.flow import Flow
+from sync.place import RECORD_ROOT
 from sync.view import chart_of
 from sync.workflow import pending_steps
 

@@ -30,10 +30,10 @@ from server.sockets.connection import Connection, Peer
 from server.sockets.framing import Sink, WriteFrame, frame_socket
 from sync.awareness_state import Dropped
 from sync.bounds import Bounds
+from sync.budgets import Budgets
 from sync.effects import AuditOutcome
 from sync.errors import FrameTooLarge, MalformedFrame
-from sync.session import Budgets, Session
-from sync.wire import (
+from sync.messages import (
     AwarenessMessage,
     Journal,
     LockRequest,
@@ -42,9 +42,9 @@ from sync.wire import (
     SyncStep1,
     SyncStep2,
     UpdateMessage,
-    decode_message,
-    encode_awareness,
 )
+from sync.session import Session
+from sync.wire import decode_message, encode_awareness
 
 __all__ = [
     "AsgiTransport",

@@ -11,16 +11,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from sync.bounds import Bounds
+from sync.messages import Message, SyncStep1, SyncStep2
 from sync.update_encode import encode_state_vector
-from sync.wire import (
-    Message,
-    SyncStep1,
-    SyncStep2,
-    decode_message,
-    encode_sync_step1,
-    encode_sync_step2,
-    encode_update_message,
-)
+from sync.wire import decode_message, encode_sync_step1, encode_sync_step2, encode_update_message
 
 DEADLINE_S = 30.0
 BOUNDS = Bounds()

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from sync.messages import SyncStep1
 from sync.varint import varuint
-from sync.wire import SyncStep1, encode_update_message
+from sync.wire import encode_update_message
 from tests.interop.browser import Node, all_agree
 from tests.interop.conftest import Open, StartServer, open_editor
 from tests.interop.raw import raw_peer

@@ -5,7 +5,8 @@ from typing import Any
 
 import pycrdt
 
-from sync.wire import JournalEntry, Refused, Saved, UpdateMessage, encode_journal
+from sync.messages import Refused, Saved, UpdateMessage
+from sync.wire import JournalEntry, encode_journal
 from tests.interop.conftest import Open
 from tests.interop.raw import ExtensionPeer, raw_peer
 from tests.support.live_server import LiveServer

@@ -11,7 +11,7 @@ from typing import Any
 import pycrdt
 from websockets.exceptions import WebSocketException
 
-from sync.wire import Saved, SyncStep2, UpdateMessage
+from sync.messages import Saved, SyncStep2, UpdateMessage
 from tests.interop.conftest import StartServer
 from tests.interop.raw import ExtensionPeer, raw_peer
 from tests.support.live_server import LiveServer

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sync.wire import LockRequest, Notice, encode_lock_request
+from sync.messages import LockRequest, Notice
+from sync.wire import encode_lock_request
 from tests.interop.browser import Shown
 from tests.interop.conftest import Open
 from tests.interop.raw import ExtensionPeer, raw_peer

@@ -2,14 +2,8 @@
 
 from typing import Any
 
-from sync.wire import (
-    AwarenessEntry,
-    AwarenessMessage,
-    SyncStep1,
-    encode_awareness,
-    encode_query_awareness,
-    encode_sync_step1,
-)
+from sync.messages import AwarenessEntry, AwarenessMessage, SyncStep1
+from sync.wire import encode_awareness, encode_query_awareness, encode_sync_step1
 from tests.interop.browser import Node, Shown
 from tests.interop.conftest import Open, open_editor
 from tests.interop.raw import raw_peer

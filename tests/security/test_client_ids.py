@@ -6,8 +6,8 @@ from server.inbox import SyncAsked
 from sync.bounds import Bounds
 from sync.errors import ForeignClientId
 from sync.frame import MAX_KNOWN, Knowledge
+from sync.messages import SyncStep2
 from sync.placement import MAX_CLIENTS_PER_PERSON
-from sync.wire import SyncStep2
 from tests.support.crafting import gc, scene
 from tests.support.rooms import HeldStore, RecordingPeer, hosting, person, settled
 

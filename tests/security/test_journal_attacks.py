@@ -8,8 +8,10 @@ import pytest
 from server.accounts.hands import MAX_HANDS, Hands
 from server.ports import NewRecord
 from storage import Login, MemoryStore
-from sync.session import MAX_DELIVERED, MAX_UNKNOWN_LOGINS, Budgets, Session
-from sync.wire import JournalEntry, Refused
+from sync.budgets import Budgets
+from sync.messages import Refused
+from sync.session import MAX_DELIVERED, MAX_UNKNOWN_LOGINS, Session
+from sync.wire import JournalEntry
 from tests.support.crafting import writing
 from tests.support.journals import payload_of
 from tests.support.rooms import NOW, person

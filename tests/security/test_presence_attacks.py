@@ -9,8 +9,9 @@ from permissions.model import Principal
 from server.sockets.websocket import FrameReader
 from sync.awareness_state import DROPPED
 from sync.bounds import Bounds
+from sync.messages import AwarenessEntry, AwarenessMessage
 from sync.presence import MAX_CLIENTS_PER_PEER, Presence
-from sync.wire import AwarenessEntry, AwarenessMessage, encode_awareness, encode_query_awareness
+from sync.wire import encode_awareness, encode_query_awareness
 from tests.server.builders import Bench
 from tests.support import rooms
 from tests.support.people import at, person

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from server.live_room import LiveRoom
-from sync.wire import AwarenessEntry, AwarenessMessage, Notice
+from sync.messages import AwarenessEntry, AwarenessMessage, Notice
 from tests.server.builders import SteppedClock
 from tests.support.rooms import PROFILES, HeldStore, RecordingPeer, hosting, person, settled, ticked
 

@@ -6,8 +6,9 @@ import msgspec
 import pycrdt
 import pytest
 
+from sync.messages import Refused
 from sync.session import MAX_UNKNOWN_LOGINS
-from sync.wire import JournalEntry, Refused
+from sync.wire import JournalEntry
 from tests.support.rooms import RecordingPeer, settled
 from tests.support.ward_tablet import setting, ward_tablet
 

@@ -9,7 +9,8 @@ from websockets.frames import Frame, Opcode
 from server.settings import Settings
 from server.sockets.connection import Connection
 from server.sockets.framing import binary_frame
-from sync.session import Budgets, Session
+from sync.budgets import Budgets
+from sync.session import Session
 from tests.support.rooms import person, settled
 
 

@@ -12,7 +12,7 @@ from permissions.profile import parse_profile
 from server.emergencies import BreakGlass
 from server.live_room import LiveRoom
 from storage import SqliteStore, StoreUnavailable
-from sync.wire import Notice
+from sync.messages import Notice
 from tests.support.house import Household, living
 from tests.support.rooms import RecordingPeer, settled
 

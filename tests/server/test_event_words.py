@@ -8,7 +8,8 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from sync.bounds import Bounds
-from sync.wire import Notice, decode_message
+from sync.messages import Notice
+from sync.wire import decode_message
 from tests.support.live_server import LiveServer
 
 PERSON = {

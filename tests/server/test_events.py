@@ -19,7 +19,7 @@ from server.errors import TooManyStreams
 from server.events import Subscription
 from storage import MemoryStore, StoreUnavailable
 from sync.effects import Announcement
-from sync.wire import Notice
+from sync.messages import Notice
 from tests.support.house import Household, living
 from tests.support.live_server import LiveServer
 from tests.support.rooms import RecordingPeer, settled

@@ -15,7 +15,7 @@ from server.live_room import LiveRoom
 from server.resolutions import Choice, resolve_conflict
 from server.rooms import RoomHost
 from sync.locks import Hold
-from sync.wire import AwarenessMessage, LockRequest, Notice, Refused
+from sync.messages import AwarenessMessage, LockRequest, Notice, Refused
 from tests.server.builders import SteppedClock
 from tests.support.rooms import HeldStore, RecordingPeer, hosting, person, settled, ticked
 

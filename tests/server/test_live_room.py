@@ -10,9 +10,7 @@ from server.live_room import LiveRoom, RoomClosed
 from server.ports import NewRecord
 from storage.errors import StoreUnavailable
 from sync.bounds import Bounds
-from sync.structs import Kind, Struct
-from sync.update import decode_state_vector, encode_state_vector, encode_update
-from sync.wire import (
+from sync.messages import (
     AwarenessMessage,
     Notice,
     PermissionDenied,
@@ -22,6 +20,8 @@ from sync.wire import (
     SyncStep2,
     UpdateMessage,
 )
+from sync.structs import Kind, Struct
+from sync.update import decode_state_vector, encode_state_vector, encode_update
 from tests.support.rooms import NOW, HeldStore, RecordingPeer, hosting, person, settled, ticked
 
 

@@ -7,7 +7,7 @@ import pycrdt
 import pytest
 
 from server.ports import NewRecord
-from sync.wire import Notice
+from sync.messages import Notice
 from tests.server.builders import open_bench
 from tests.server.visits import Visit, open_visit
 from tests.support.rooms import RecordingPeer, settled

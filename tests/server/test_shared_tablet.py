@@ -18,7 +18,8 @@ import pytest
 
 from storage import SqliteStore
 from sync.effects import Refusal, UpdateRow
-from sync.wire import Refused, Saved, SyncStep1, SyncStep2, encode_journal, encode_sync_step1
+from sync.messages import Refused, Saved, SyncStep1, SyncStep2
+from sync.wire import encode_journal, encode_sync_step1
 from sync.wire import encode_sync_step2 as step2
 from sync.wire import encode_update_message as update_message
 from tests.interop.raw import ExtensionPeer, raw_peer

@@ -20,9 +20,11 @@ from server.settings import Settings
 from storage import MemoryStore
 from storage.ports import RecordFilter, RecordHead, StepCount, StoredRecord
 from sync.bounds import Bounds
+from sync.budgets import Budgets
 from sync.effects import Commit, Conflict, Refusal, Snapshot, StepTiming, UpdateRow
-from sync.session import Budgets, Session
-from sync.wire import Message, decode_message
+from sync.messages import Message
+from sync.session import Session
+from sync.wire import decode_message
 
 __all__ = [
     "NOW",

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.fields import VOID, FieldIndex, Places, RangeSet
+from sync.fields import FieldIndex, Places, RangeSet
+from sync.place import VOID
 from tests.support.people import outpatient, ulid
 
 ranges = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 12)), max_size=20)

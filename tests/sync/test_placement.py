@@ -6,8 +6,10 @@ from typing import TypeVar
 import pytest
 
 from sync.errors import ForeignClientId
-from sync.fields import VOID, FieldIndex, Places
-from sync.placement import STEP, Gap, Placement, check_owners, place_structs
+from sync.fields import FieldIndex, Places
+from sync.place import VOID
+from sync.placed import Gap, Placement
+from sync.placement import STEP, check_owners, place_structs
 from sync.structs import Struct
 from tests.support.crafting import insertion, update_of, writing
 from tests.support.people import outpatient

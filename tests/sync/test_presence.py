@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from permissions.model import Principal
+from sync.messages import AwarenessEntry
 from sync.presence import MAX_CLIENTS_PER_PEER, Presence
-from sync.wire import AwarenessEntry
 from tests.support.people import at, person
 
 NURSE, DOCTOR = person("N", "nurse"), person("D", "clinical_officer")

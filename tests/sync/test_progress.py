@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from permissions.model import Decision, Rule
-from sync.fields import RECORD_ROOT
 from sync.flow import Flow
 from sync.frame import WrittenRange
 from sync.intents import Intent, read_intent
+from sync.place import RECORD_ROOT
 from sync.record_facts import flow_facts, flow_of
 from sync.view import chart_of
 from sync.workflow import begin

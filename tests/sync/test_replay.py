@@ -5,7 +5,8 @@ import random
 import msgspec
 import pytest
 
-from sync.books import Books, decode_annotations, encode_annotations
+from sync.annotations import decode_annotations, encode_annotations
+from sync.books import Books
 from sync.effects import EMPTY_HASH, UpdateRow, chain_hash
 from sync.errors import CorruptLog
 from sync.replay import new_room, replay, snapshot_of, state_of

@@ -9,12 +9,10 @@ from hypothesis import strategies as st
 from sync.bounds import Bounds
 from sync.errors import FrameTooLarge, MalformedFrame
 from sync.json_text import JsonValue
-from sync.update import encode_state_vector
-from sync.wire import (
+from sync.messages import (
     AwarenessEntry,
     AwarenessMessage,
     Journal,
-    JournalEntry,
     LockRequest,
     Message,
     Notice,
@@ -25,6 +23,10 @@ from sync.wire import (
     SyncStep1,
     SyncStep2,
     UpdateMessage,
+)
+from sync.update import encode_state_vector
+from sync.wire import (
+    JournalEntry,
     decode_message,
     encode_awareness,
     encode_journal,
