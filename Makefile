@@ -11,6 +11,7 @@ SYNC := --frozen --inexact
 
 TEST_PACKAGES := $(patsubst %/package-lock.json,%/node_modules/.installed,\
 	$(wildcard tests/*/package-lock.json examples/*/package-lock.json web/package-lock.json))
+CORE := native/.tried
 BUNDLE := server/static/index.html
 WEB_SOURCES := $(shell find web/src web/public -type f -not -path '*/dist/*') \
 	$(wildcard web/*.json web/*.ts web/*.html)
@@ -19,17 +20,17 @@ BENCH_PACKAGES := $(patsubst %/package-lock.json,%/node_modules/.installed,\
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check format docs web bench bench-peers bench-web clean
+.PHONY: help setup run test check format docs core web bench bench-peers bench-web clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.synced ## make .venv with everything from uv.lock
 
-run: $(VENV)/.synced $(BUNDLE) ## start the server with demo data on http://127.0.0.1:8420
+run: $(VENV)/.synced $(CORE) $(BUNDLE) ## start the server with demo data on http://127.0.0.1:8420
 	$(BIN)/fieldchart serve --demo --port $(PORT)
 
-test: $(VENV)/.synced $(TEST_PACKAGES) $(BUNDLE) ## run every test; ARGS="-k name" picks some
+test: $(VENV)/.synced $(CORE) $(TEST_PACKAGES) $(BUNDLE) ## run every test; ARGS="-k name" picks some
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.synced ## formatting, lint, types, layers, documentation
@@ -48,20 +49,22 @@ docs: $(VENV)/.synced ## write anew the settings table, what README's tour and t
 	$(BIN)/python -m tests.examples.test_example_days
 	$(BIN)/python -m tests.server.test_names_for_screens
 
+core: $(CORE) ## compile what every edit passes through, where there is a C compiler
+
 web: $(BUNDLE) ## build the web app that the server serves at /
 
-bench: $(VENV)/.bench ## run the benchmarks
+bench: $(VENV)/.bench $(CORE) ## run the benchmarks
 	$(BIN)/python -m benchmarks
 
-bench-peers: $(VENV)/.bench $(BENCH_PACKAGES) ## the same load on other Yjs servers
+bench-peers: $(VENV)/.bench $(CORE) $(BENCH_PACKAGES) ## the same load on other Yjs servers
 	$(BIN)/python -m benchmarks.peers
 
-bench-web: $(VENV)/.synced $(BUNDLE) ## the web app in Chromium, before a server
+bench-web: $(VENV)/.synced $(CORE) $(BUNDLE) ## the web app in Chromium, before a server
 	$(BIN)/python -m benchmarks.web
 
 clean: ## remove what was installed and cached; data stays
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	rm -rf server/static web/src/sync/dist
+	rm -rf server/static web/src/sync/dist native/lib native/work native/.tried
 	rm -rf $(dir $(TEST_PACKAGES) $(BENCH_PACKAGES))
 
 # --inexact, because uv itself may live in the .venv, and so that `make bench` and `make test` do
@@ -81,6 +84,10 @@ $(VENV)/.synced: pyproject.toml uv.lock fieldchart/__init__.py
 $(VENV)/.bench: $(VENV)/.synced
 	@if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then uv=uv; else uv=$(BIN)/uv; fi; \
 	"$$uv" sync $(SYNC) --group bench
+	@touch $@
+
+$(CORE): $(VENV)/.synced $(wildcard permissions/*.py sync/*.py native/*.py)
+	$(BIN)/python -m native.build
 	@touch $@
 
 $(BUNDLE): web/node_modules/.installed $(WEB_SOURCES)

@@ -16,8 +16,8 @@ __all__ = ["LIBRARY", "PACKAGES", "SWITCH", "digest_of_sources", "is_compiled", 
 PACKAGES = ("permissions", "sync")
 
 SWITCH = "INTERPRETED_CORE"
-"""The environment variable that lets the sources run although they are compiled. It is no setting of
-the server: nobody needs it but who compares the two."""
+"""The environment variable that lets the sources run although they are compiled. No setting of the
+server: nobody needs it but who compares the two."""
 
 ROOT = Path(__file__).parent.parent
 LIBRARY = Path(__file__).parent / "lib"

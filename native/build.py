@@ -4,6 +4,8 @@ Nothing is done where nothing changed.
 """
 
 import ast
+import contextlib
+import io
 import logging
 import os
 import shutil
@@ -15,7 +17,7 @@ from pathlib import Path
 from mypyc.build import mypycify
 from setuptools import Distribution
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import BaseError
+from setuptools.errors import BaseError, CCompilerError
 
 from native import LIBRARY, PACKAGES, ROOT, STAMP, digest_of_sources
 
@@ -70,10 +72,11 @@ def compile_core() -> int:
     digest = digest_of_sources()
     WORK.mkdir(exist_ok=True)
     options = [f"--cache-dir={WORK / 'mypy'}", "--config-file=", "--no-warn-unused-configs"]
-    extensions = mypycify(
-        [*options, *COMPILED], opt_level="2", debug_level="0",
-        separate=[(list(COMPILED), GROUP)], target_dir=str(WORK),
-    )  # fmt: skip
+    with contextlib.redirect_stdout(io.StringIO()):  # it calls generators in sums a waste
+        extensions = mypycify(
+            [*options, *COMPILED], opt_level="2", debug_level="0",
+            separate=[(list(COMPILED), GROUP)], target_dir=str(WORK),
+        )  # fmt: skip
     for extension in extensions:
         extension.extra_link_args = [*(extension.extra_link_args or ()), "-Wl,-s"]
     command = build_ext(Distribution({"name": "fieldchart-core", "ext_modules": extensions}))
@@ -116,8 +119,8 @@ def main() -> int:
     begun = time.monotonic()
     try:
         count = compile_core()
-    except BaseError as error:
-        print(f"The core could not be compiled ({error}): it runs as Python.")  # noqa: T201
+    except (BaseError, CCompilerError) as error:
+        print(f"The core could not be compiled, it runs as Python: {str(error)[:300]}")  # noqa: T201
         return 0
     print(f"Compiled {count} modules of the core in {time.monotonic() - begun:.0f} s.")  # noqa: T201
     return 0

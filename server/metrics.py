@@ -7,6 +7,7 @@ children that the hot path needs are bound once, here.
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+import native
 from sync.awareness_state import DROPPED
 
 __all__ = ["MALFORMED_KINDS", "Metrics"]
@@ -57,6 +58,8 @@ class Metrics:
             "fieldchart_batch_updates", "Updates in one room's batch.",
             buckets=_BATCH_SIZES, registry=registry,
         )  # fmt: skip
+        self.core_compiled = gauge("core_compiled", "1 where the core runs compiled, else 0.")
+        self.core_compiled.set(native.is_compiled())
         self.storage_failures = counter("storage_failures", "Commits the store refused.")
         self.rooms_loaded = gauge("rooms_loaded", "Records in memory.")
         self.room_memory_bytes = gauge("room_memory_bytes", "Estimated memory of loaded records.")

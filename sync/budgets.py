@@ -1,4 +1,4 @@
-"""What one connection may cause, and the bucket that counts it."""
+"""What one connection may cause, in numbers; `session` counts it."""
 
 import msgspec
 

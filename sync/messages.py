@@ -1,4 +1,4 @@
-"""The messages of a connection as values: y-protocols and Fieldchart extensions (100 to 104)."""
+"""The messages of a connection as values: y-protocols' and Fieldchart's own (100 to 104)."""
 
 from typing import Literal, TypeAlias
 

@@ -169,7 +169,7 @@ def test_architecture_names_every_module_of_the_layers() -> None:
     text = page("ARCHITECTURE.md")
     modules = [
         path
-        for layer in ("permissions", "sync", "storage", "server")
+        for layer in ("native", "permissions", "sync", "storage", "server")
         for path in (ROOT / layer).rglob("*.py")
         if path.name != "__init__.py" and not {"rest", "migrations"} & set(path.parts)
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("fieldchart", "permissions", "sync", "storage", "server")
+PACKAGES = ("fieldchart", "native", "permissions", "sync", "storage", "server")
 MOST_LINES = 600
 BANNED_NAMES = {"utils", "helpers", "manager", "common", "base", "data", "info"}
 
