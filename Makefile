@@ -1,5 +1,6 @@
 # `make run` and `make test` set up whatever they need; see CONTRIBUTING.md.
-# Variables: PYTHON (the interpreter of a new .venv), PORT of `make run`, ARGS for pytest.
+# Variables: PYTHON (the interpreter of a new .venv), PORT of `make run`, ARGS for pytest in one
+# process instead of several.
 
 PYTHON ?= python3
 PORT ?= 8420
@@ -31,7 +32,7 @@ run: $(VENV)/.synced $(CORE) $(BUNDLE) ## start the server with demo data on htt
 	$(BIN)/fieldchart serve --demo --port $(PORT)
 
 test: $(VENV)/.synced $(CORE) $(TEST_PACKAGES) $(BUNDLE) ## run every test; ARGS="-k name" picks some
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(or $(ARGS),-n auto)
 
 check: $(VENV)/.synced ## formatting, lint, types, layers, documentation
 	$(BIN)/ruff format --check .

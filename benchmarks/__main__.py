@@ -23,7 +23,7 @@ def main() -> None:
             parser.error(f"there is no scenario {name!r}; there are {', '.join(SCENARIOS)}")
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {describe()}", flush=True)
     scale = TINY if chosen.tiny else QUICK if chosen.quick else FULL
-    with alone():
+    with alone(tiny=chosen.tiny):
         failed = [name for name in chosen.names or SCENARIOS if not _succeeds(name, scale)]
     raise SystemExit(f"failed: {', '.join(failed)}" if failed else 0)
 

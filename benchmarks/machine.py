@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 PRIORITY = -15
+BESIDE_OTHERS = "BENCHMARKS_BESIDE_OTHERS"
 LOCK = Path(tempfile.gettempdir()) / "fieldchart-benchmarks.lock"
 
 _USABLE = sorted(os.sched_getaffinity(0))  # before anything is pinned
@@ -19,8 +20,15 @@ __all__ = ["alone", "cores", "describe", "pin"]
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """Wait until no other benchmark runs on this machine: two at once would measure each other."""
+def alone(*, tiny: bool = False) -> Iterator[None]:
+    """Wait until no other benchmark runs on this machine: two at once would measure each other.
+
+    tiny: nothing is measured, so that nobody waits, and no core is kept for it.
+    """
+    if tiny:
+        os.environ[BESIDE_OTHERS] = "1"  # for the processes that it starts, too
+        yield
+        return
     with LOCK.open("w") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -39,7 +47,10 @@ def pin(core: int) -> None:
     """Keep this process (and what it starts later) on one core, before others if allowed.
 
     On a shared machine others would make batches larger than the load does, which flatters.
+    In miniature nothing is measured: then others go on beside it.
     """
+    if BESIDE_OTHERS in os.environ:
+        return
     os.sched_setaffinity(0, {core})
     # Linux weighs whole sessions before the processes in them (sched(7), "The autogroup feature").
     with contextlib.suppress(OSError):

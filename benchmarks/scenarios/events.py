@@ -24,7 +24,7 @@ SESSIONS = 50
 SCREENS = 10
 BOARD = 2000
 READS = 40
-LAST_SECONDS = 1.0
+LAST_SECONDS = 10.0
 """How long the last events may take to be heard."""
 LISTENER = "benchmark-token-listener"
 
@@ -95,7 +95,9 @@ async def _listen(base: str, prepared: Prepared, seconds: float) -> tuple[Sequen
                 )
             )
         )
-        await asyncio.wait(ears, timeout=LAST_SECONDS)
+        until = time.monotonic() + LAST_SECONDS
+        while len(late) < len(sent) * SCREENS and time.monotonic() < until:  # noqa: ASYNC110 - ears
+            await asyncio.sleep(0.01)
         for ear in ears:
             ear.cancel()
         for _, writer in streams:

@@ -33,7 +33,10 @@ def main() -> None:
         parser.error(f"this needs {CHROMIUM} and the built web app (`make web`)")
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {describe()}", flush=True)
     scale = TINY if chosen.tiny else QUICK if chosen.quick else FULL
-    with alone(), tempfile.TemporaryDirectory(prefix="fieldchart-benchmark-") as folder:
+    with (
+        alone(tiny=chosen.tiny),
+        tempfile.TemporaryDirectory(prefix="fieldchart-benchmark-") as folder,
+    ):
         for name in chosen.names or MEASURES:
             clinic = furnish(
                 Path(folder, name), edits=scale.of(EDITS, 50), patients=scale.of(PATIENTS, 120)

@@ -1,9 +1,6 @@
 """One shared server for the suite, servers of their own for tests that stop them, and editors."""
 
-import json
 import shutil
-import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,15 +10,11 @@ import pytest
 from tests.interop.browser import HERE, Editor, Node
 from tests.support.live_server import LiveServer
 
-IDLE_S = 40.0
-"""Stock editors give up after 30 s of silence."""
-
 HAS_NODE = shutil.which("node") is not None and (HERE / "node_modules" / "y-websocket").is_dir()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is here; without Node's packages skip what needs them."""
-    items.sort(key=lambda item: item.path.name == "test_idle.py")  # last: its time runs meanwhile
     skip = pytest.mark.skip(reason="tests/interop: no node_modules; run `npm ci` there")
     for item in items:
         if HERE not in item.path.parents:
@@ -43,55 +36,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         assert '"incident"' not in running.log(), running.log()
     finally:
         running.kill()
-
-
-class IdleEditors:
-    """A y-websocket and a Hocuspocus editor in a process that nobody talks to until the end."""
-
-    def __init__(self, server: LiveServer) -> None:
-        self._process = subprocess.Popen(
-            ["node", str(HERE / "clients.mjs")], cwd=HERE, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-        where = {
-            "url": server.websocket_url, "record": server.new_record(),
-            "token": server.token("nurse"), "socket": "idle",
-        }  # fmt: skip
-        for kind in ("websocket", "hocuspocus"):
-            self._do(kind, client=kind, **where)
-        self.since = time.monotonic()
-
-    def _do(self, command: str, **arguments: Any) -> Any:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"id": 0, "do": command, **arguments}) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())["answer"]
-
-    def look(self) -> dict[str, tuple[int, list[Any], list[str]]]:
-        """How often each connected, its closes, and what it warned of."""
-        shown = {kind: self._do("show", client=kind) for kind in ("websocket", "hocuspocus")}
-        return {
-            kind: (one["opens"] + one["authenticated"], one["closes"], one["warnings"])
-            for kind, one in shown.items()
-        }
-
-    def end(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def idle_editors(request: pytest.FixtureRequest) -> Iterator[IdleEditors | None]:
-    """Connected before the first test, if the session has the test that looks at them."""
-    if not HAS_NODE or not any(item.path.name == "test_idle.py" for item in request.session.items):
-        yield None
-        return
-    editors = IdleEditors(request.getfixturevalue("server"))
-    try:
-        yield editors
-    finally:
-        editors.end()
 
 
 class StartServer(Protocol):

@@ -15,6 +15,7 @@ from permissions.profile import parse_profile
 from storage import MemoryStore, SqliteStore
 from sync.quality import measure, measures_mark, measures_text, read_measures
 from tests.support.house import Household, living
+from tests.support.rooms import ticked
 from tests.support.screening_day import PROFILE, ScreeningDay
 
 DEEDS = st.lists(
@@ -291,12 +292,14 @@ async def test_who_oversees_and_listens_is_told_of_changes_gathered_and_nobody_e
         for what in range(4):
             await day.do(4, 0, what)
         gathered = asyncio.get_running_loop().time() - begun < 0.2
-        await asyncio.sleep(0.25)  # the loop's own timer tells
+        tag = house.house.overseeing.tag(PROFILE).encode()
+        async with asyncio.timeout(30):  # the loop's own timer tells
+            while not any(tag in frame for frame in streams["supervisor"]._queue):
+                await ticked()
         told = {
             who: [frame for frame in stream._queue if frame.startswith(b"event: dashboard")]
             for who, stream in streams.items()
         }
-        tag = house.house.overseeing.tag(PROFILE).encode()
 
     assert told["doctor"] == []
     assert told["supervisor"]

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any
 
 import httpx
@@ -16,10 +15,6 @@ __all__ = ["LiveServer", "run_fieldchart"]
 
 READY_S = 60.0
 STOP_S = 30.0
-
-
-COMPILED = Path(gettempdir(), "fieldchart-test-pycache")
-"""Compiled modules of the processes that tests start: importing takes a second instead of four."""
 
 OTHER_BUNDLE = """
 import pathlib, sys
@@ -33,12 +28,7 @@ main()
 
 def _environment() -> dict[str, str]:
     """Ours, without settings that are not the test's."""
-    ours = {
-        key: value
-        for key, value in os.environ.items()
-        if key != "PYTHONDONTWRITEBYTECODE" and not key.startswith("FIELDCHART_")
-    }
-    return {**ours, "PYTHONPYCACHEPREFIX": str(COMPILED)}
+    return {key: value for key, value in os.environ.items() if not key.startswith("FIELDCHART_")}
 
 
 def run_fieldchart(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

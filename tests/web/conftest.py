@@ -83,10 +83,10 @@ class Window:
         self.box(name).fill(value)
         self.box(name).blur()
 
-    def until(self, holds: str) -> None:
-        """Wait until an async function of the page returns true (wait_for_function does not)."""
+    def until(self, holds: str | Callable[[], object]) -> None:
+        """Wait until an async function of the page (wait_for_function takes none) or we say so."""
         deadline = time.monotonic() + PATIENCE_MS / 1000
-        while not self.page.evaluate(holds):
+        while not (self.page.evaluate(holds) if isinstance(holds, str) else holds()):
             assert time.monotonic() < deadline, f"not in time: {holds}"
             self.page.wait_for_timeout(50)
 
@@ -102,6 +102,13 @@ class Window:
     def expect_saved(self) -> None:
         expect(self.page.get_by_test_id("record-state")).to_have_attribute("data-state", "saved")
         expect(self.chip).to_have_attribute("data-state", "saved")
+
+    def expect_synced(self) -> None:
+        """The server has answered for the record on screen: what comes from now on is news."""
+        self.until(
+            "async () => fieldchart.at.workplace.overview.standings"
+            ".some(({ open }) => open?.status.synced)"
+        )
 
     def axe(self) -> list[str]:
         """What axe-core finds against WCAG 2.2 A and AA, in one line each."""

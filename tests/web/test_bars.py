@@ -40,6 +40,8 @@ def test_the_bar_says_who_changed_what_shows_it_and_takes_theirs(
     other.open_record(record, "all")
     officer = open_window(server, "clinical_officer")
     officer.open_record(record, "consultation")
+    for window in (nurse, officer):
+        window.expect_synced()
     nurse.box("vitals.pulse").fill("9")
     other.write("vitals.pulse", "72")
     officer.box("diagnosis.plan").fill("Rest.")
@@ -80,7 +82,7 @@ def test_the_bar_names_the_authors_of_what_came_after_an_outage_and_of_shared_te
     nurse = open_window(server, "nurse")
     nurse.page.evaluate(CUTTABLE)
     nurse.open_record(record, "triage")
-    nurse.expect_saved()
+    nurse.expect_synced()
     officer = open_window(server, "clinical_officer")
     officer.open_record(record, "consultation")
     other = open_window(server, "nurse")

@@ -177,7 +177,10 @@ def test_a_draft_is_still_there_after_the_page_was_loaded_again(
     nurse.box("vitals.pulse").fill("900")
     nurse.box("vitals.pulse").blur()
     expect(nurse.field("vitals.pulse").get_by_role("alert")).to_contain_text("20 – 300")
-    nurse.page.wait_for_timeout(600)
+    nurse.until(
+        "async () => 'vitals.pulse' in"
+        f" ((await fieldchart.at.workplace.store.head('{record}'))?.drafts ?? {{}})"
+    )
 
     nurse.page.reload()
 

@@ -35,10 +35,14 @@ def open_queue(server: LiveServer, open_window: OpenWindow, size: str = "desk") 
 
 
 def scroll_to(window: Window, share: float) -> None:
+    """There, and what the scrolling itself has called for is painted."""
     window.page.evaluate(
-        "share => scrollTo(0, share * (document.documentElement.scrollHeight - innerHeight))", share
+        """async share => {
+          scrollTo(0, share * (document.documentElement.scrollHeight - innerHeight))
+          for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame)
+        }""",
+        share,
     )
-    window.page.wait_for_timeout(100)
 
 
 def seen_at(window: Window, share: float) -> list[int]:

@@ -71,14 +71,14 @@ def test_a_page_is_found_again_where_it_was_left_and_a_new_one_begins_at_its_top
         nurse.open_record(record, "triage")
         expect(nurse.field("assessment.notes")).to_be_attached()
         where = f"document.querySelector('{scroller}').scrollTop"
-        nurse.page.keyboard.press("PageDown")
-        # Scrolling by key glides: it has come to rest.
-        nurse.until(
-            f"async () => {{ const before = {where};"
-            f" await new Promise(done => setTimeout(done, 300));"
-            f" return before > 100 && before === {where} }}"
+        nurse.page.evaluate(
+            "() => { globalThis.rested = new Promise("
+            "done => addEventListener('scrollend', done, { capture: true, once: true })) }"
         )
+        nurse.page.keyboard.press("PageDown")
+        nurse.page.evaluate("() => rested.then(() => true)")  # scrolling by key glides
         left = nurse.page.evaluate(where)
+        assert left > 100
 
         nurse.open_record(record, "all")  # no link is pressed: on a phone they stand at the top
         expect(nurse.page.locator(".page-title")).to_have_text("Whole record")

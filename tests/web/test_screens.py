@@ -121,6 +121,7 @@ def test_the_banner_stays_while_the_form_scrolls(
 ) -> None:
     window = open_window(server, "nurse", size="phone")
     show(window, "/records/{record}/all", demo_record(server))
+    window.expect_synced()  # what comes makes the form longer
     window.page.locator(".sections > :last-child").scroll_into_view_if_needed()
     expect(window.page.locator(".sections > :last-child")).to_be_in_viewport()
 

@@ -14,7 +14,7 @@ def test_a_vital_sign_written_in_one_window_is_seen_in_the_other(
     officer = open_window(server, "clinical_officer")
     nurse.open_record(record, "triage")
     officer.open_record(record, "triage")
-    officer.expect_saved()  # what came before is no news
+    officer.expect_synced()
 
     nurse.write("vitals.temperature", "38,4")  # a decimal comma is a decimal point
 
@@ -216,7 +216,7 @@ def test_the_chip_turns_green_only_after_the_servers_word(
 
     nurse.write("vitals.pulse", "80")
     expect(nurse.chip).to_have_attribute("data-state", "sending")
-    nurse.page.wait_for_timeout(1500)  # the edit is long on the server's disk; its word is not here
+    nurse.until(lambda: held)  # the edit is on the server's disk; its word is not here
 
     assert server.record(record)["fields"]["vitals"]["pulse"] == 80
     expect(nurse.chip).to_have_attribute("data-state", "sending")
