@@ -23,7 +23,7 @@ def test_scenario_runs_in_miniature(name: str) -> None:
     # A process of its own: a scenario moves itself to one core.
     command = [sys.executable, "-m", "benchmarks", name, "--tiny"]
 
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
 
     assert done.returncode == 0, done.stderr
     assert name in done.stdout

@@ -13,6 +13,9 @@ from tests.support.live_server import LiveServer
 
 EDITOR = Path(__file__).parents[2] / "examples" / "web_editor"
 CHROMIUM = "/usr/bin/chromium"
+PATIENCE_MS = 30_000
+
+expect.set_options(timeout=PATIENCE_MS)
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("node") is None, reason="no node"),
@@ -70,7 +73,7 @@ def browser() -> Iterator[Browser]:
 
 def sign_in(browser: Browser, address: str, user: str) -> Page:
     page = browser.new_context().new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(address)
     page.get_by_label("User").fill(user)
     page.get_by_role("button", name="Sign in").click()

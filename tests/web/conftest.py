@@ -100,6 +100,8 @@ class Window:
         return self.page.get_by_test_id("sync-chip")
 
     def expect_saved(self) -> None:
+        """Nothing waits, and the server has answered: what is not there yet says "saved", too."""
+        self.expect_synced()
         expect(self.page.get_by_test_id("record-state")).to_have_attribute("data-state", "saved")
         expect(self.chip).to_have_attribute("data-state", "saved")
 

@@ -60,6 +60,7 @@ def test_a_window_that_still_holds_a_key_in_memory_asks_before_it_goes(
 ) -> None:
     record = own_server.new_record()
     nurse = open_window(own_server, "nurse")
+    until_offline_ready(nurse)
     nurse.open_record(record, "triage")
     nurse.expect_saved()
     own_server.kill()
