@@ -1,9 +1,9 @@
 """The pure core compiled, where there is a compiled form of exactly these sources.
 
-`python -m native.build` makes it of modules of `sync` and `permissions`, in `native/lib`. Those
-packages search there first, but only while every source is byte for byte what it was made from.
-Otherwise, and on a machine without a C compiler, the sources run as they stand: slower, and the
-same in everything else.
+In a checkout `python -m native.build` makes it of modules of `sync` and `permissions`, in
+`native/lib`. Those packages search there first, but only while every source is byte for byte what
+it was made from. Otherwise, from a wheel, and on a machine without a C compiler, the sources run as
+they stand: slower, and the same in everything else.
 """
 
 import hashlib

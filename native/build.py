@@ -66,17 +66,22 @@ def compile_core() -> int:
     """Leave the compiled core in `native/lib`; returns how many modules it has."""
     for name in COMPILED:
         check(name)
-    os.chdir(ROOT)
     stamp = LIBRARY / STAMP
     stamp.unlink(missing_ok=True)
     digest = digest_of_sources()
     WORK.mkdir(exist_ok=True)
+    os.chdir(ROOT)
     options = [f"--cache-dir={WORK / 'mypy'}", "--config-file=", "--no-warn-unused-configs"]
-    with contextlib.redirect_stdout(io.StringIO()):  # it calls generators in sums a waste
-        extensions = mypycify(
-            [*options, *COMPILED], opt_level="2", debug_level="0",
-            separate=[(list(COMPILED), GROUP)], target_dir=str(WORK),
-        )  # fmt: skip
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(said):  # it calls every generator in a sum a waste
+            extensions = mypycify(
+                [*options, *COMPILED], opt_level="2", debug_level="0",
+                separate=[(list(COMPILED), GROUP)], target_dir=str(WORK),
+            )  # fmt: skip
+    except SystemExit:
+        sys.stderr.write(said.getvalue())
+        raise
     for extension in extensions:
         extension.extra_link_args = [*(extension.extra_link_args or ()), "-Wl,-s"]
     command = build_ext(Distribution({"name": "fieldchart-core", "ext_modules": extensions}))

@@ -49,12 +49,13 @@ _TRUSTED = Bounds(
 class Document:
     """One record's Yjs document, written by the gate's updates and by the server's corrections."""
 
-    __slots__ = ("_deltas", "_doc", "_maps", "_watching", "server_client")
+    __slots__ = ("_deltas", "_doc", "_maps", "_typed_in", "_watching", "server_client")
 
     def __init__(self, server_client: int, state: bytes | None = None) -> None:
         self.server_client = server_client
         self._doc: Doc[Any] = Doc(client_id=server_client)
         self._maps: dict[str, Map[Any]] = {}
+        self._typed_in: tuple[str, Text] | None = None
         self._deltas: dict[str, list[list[dict[str, Any]]]] = {}
         self._watching: list[object] = []
         if state is not None:
@@ -79,14 +80,14 @@ class Document:
 
     def text(self, name: str) -> str:
         """What a root text shows."""
-        return self._guard(lambda: str(self._doc.get(name, type=Text)))
+        return self._guard(lambda: str(self._text(name)))
 
     def watch(self, name: str) -> None:
         """From now on, keep what changes in a root text, for `watched`. Idempotent."""
         if name in self._deltas:
             return
         deltas = self._deltas[name] = []
-        text = self._doc.get(name, type=Text)
+        text: Any = self._text(name)  # its events are typed without what they tell
         self._watching.append(text.observe(lambda event: deltas.append(event.delta)))
 
     def watched(self, name: str) -> list[list[dict[str, Any]]]:
@@ -101,7 +102,7 @@ class Document:
 
     def text_bytes(self, name: str) -> int:
         """How long a root text is, as UTF-8."""
-        return self._guard(lambda: len(self._doc.get(name, type=Text)))
+        return self._guard(lambda: len(self._text(name)))
 
     def write(self, root: str, key: str, value: object | Absent) -> Struct:
         """Write `value` over whatever the key shows, as the server; return the struct that has it.
@@ -202,6 +203,13 @@ class Document:
         if known is None:
             known = self._maps[root] = self._doc.get(root, type=Map)
         return known
+
+    def _text(self, name: str) -> Text:
+        """The last one asked for is kept: people type on where they type. All would fill memory."""
+        if self._typed_in is None or self._typed_in[0] != name:
+            text: Text = self._doc.get(name, type=Text)
+            self._typed_in = name, text
+        return self._typed_in[1]
 
     def _captured(self, edit: Callable[[], None]) -> bytes:
         captured: list[bytes] = []
