@@ -67,6 +67,11 @@ async def _nothing(_batch: Batch) -> None:
 class LiveRoom(Gathering):
     """One loaded record. `run` is its task."""
 
+    __slots__ = (
+        "_bounds", "_budgets", "_desk_clients", "_ended", "_hands", "_log", "_metrics", "_records",
+        "_stored", "announcer", "created_at", "holds", "inbox", "paces", "snapshots",
+    )  # fmt: skip
+
     def __init__(
         self,
         room: Room,

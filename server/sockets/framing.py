@@ -168,6 +168,13 @@ class FramingProtocol(WebSocketsSansIOProtocol):
     window: shared by the sockets of one loop.
     """
 
+    # Some of uvicorn's own too: beyond thirty, each object's `__dict__` has names of its own.
+    __slots__ = (
+        "_largest", "_partial", "_unread", "_wanted", "_window", "app", "app_state",
+        "asgi_version", "config", "connections", "curr_msg_data_type", "default_headers", "logger",
+        "ping_interval", "ping_timeout", "queue", "root_path", "scheme", "server", "writable",
+    )  # fmt: skip
+
     _sink: Sink | None = None
 
     def __init__(self, *args: Any, window: ReadWindow | None = None, **kwargs: Any) -> None:
