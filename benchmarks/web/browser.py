@@ -13,7 +13,7 @@ __all__ = ["CHROMIUM", "Window", "chromium", "open_window"]
 
 CHROMIUM = "/usr/bin/chromium"
 PROBES = Path(__file__).with_name("probes.js")
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 
 
 @contextmanager

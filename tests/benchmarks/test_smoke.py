@@ -23,7 +23,7 @@ def test_scenario_runs_in_miniature(name: str) -> None:
     # A process of its own: a scenario moves itself to one core.
     command = [sys.executable, "-m", "benchmarks", name, "--tiny"]
 
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
 
     assert done.returncode == 0, done.stderr
     assert name in done.stdout
@@ -37,7 +37,7 @@ def test_scenario_runs_in_miniature(name: str) -> None:
 def test_measure_of_the_web_app_runs_in_miniature(name: str) -> None:
     command = [sys.executable, "-m", "benchmarks.web", name, "--tiny"]
 
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
 
     assert done.returncode == 0, done.stderr
     assert name in done.stdout

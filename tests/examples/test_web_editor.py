@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.live_server import LiveServer
+from tests.support.patience import PATIENCE_MS
 
 EDITOR = Path(__file__).parents[2] / "examples" / "web_editor"
 CHROMIUM = "/usr/bin/chromium"
-PATIENCE_MS = 30_000
 
 expect.set_options(timeout=PATIENCE_MS)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.support.patience import PATIENCE_S
+
 HERE = Path(__file__).parent
-DEADLINE_S = 30.0
 POLL_S = 0.01
 MAX_LINE_BYTES = 16 * 1024 * 1024
 
@@ -20,7 +21,7 @@ async def until(
     look: Callable[[], Awaitable[Any]],
     holds: Callable[[Any], bool],
     what: str,
-    within_s: float = DEADLINE_S,
+    within_s: float = PATIENCE_S,
 ) -> Any:
     """What `look` shows once it holds; fails with the last look after the deadline."""
     loop = asyncio.get_running_loop()
@@ -87,7 +88,7 @@ class Node:
         answer = self._waiting[self._last] = asyncio.get_running_loop().create_future()
         line = json.dumps({"id": self._last, "do": command, **arguments})
         self._process.stdin.write(line.encode() + b"\n")
-        return await asyncio.wait_for(answer, DEADLINE_S * 2)
+        return await asyncio.wait_for(answer, PATIENCE_S * 2)
 
     def stop(self) -> None:
         """SIGSTOP: the process reads nothing any more, its socket stays open."""
@@ -127,7 +128,7 @@ class Editor:
         )  # fmt: skip
 
     async def until(
-        self, what: str, holds: Callable[[Shown], bool], *roots: str, within_s: float = DEADLINE_S
+        self, what: str, holds: Callable[[Shown], bool], *roots: str, within_s: float = PATIENCE_S
     ) -> Shown:
         """What it shows, once it holds."""
         return await until(lambda: self.show(*roots), holds, f"{self.name}: {what}", within_s)  # type: ignore[no-any-return]

@@ -14,8 +14,8 @@ from sync.bounds import Bounds
 from sync.messages import Message, SyncStep1, SyncStep2
 from sync.update_encode import encode_state_vector
 from sync.wire import decode_message, encode_sync_step1, encode_sync_step2, encode_update_message
+from tests.support.patience import PATIENCE_S
 
-DEADLINE_S = 30.0
 BOUNDS = Bounds()
 
 
@@ -31,7 +31,7 @@ class RawPeer:
 
     async def next(self, kind: type[Any], holds: Callable[[Any], bool] = lambda _: True) -> Any:
         """The next message of this kind (and condition); others are skipped."""
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 message = await self.any()
                 if isinstance(message, kind) and holds(message):
@@ -44,7 +44,7 @@ class RawPeer:
 
     async def closed(self) -> tuple[int, str]:
         """Code and reason of the close; whatever comes before it is read away."""
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(PATIENCE_S):
             with pytest.raises(ConnectionClosed) as closing:
                 await self._read_for_ever()
         told = closing.value.rcvd

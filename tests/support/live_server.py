@@ -11,10 +11,12 @@ from typing import Any
 
 import httpx
 
+from tests.support.patience import PATIENCE_S
+
 __all__ = ["LiveServer", "run_fieldchart"]
 
-READY_S = 60.0
-STOP_S = 30.0
+READY_S = 2 * PATIENCE_S
+STOP_S = PATIENCE_S
 
 OTHER_BUNDLE = """
 import pathlib, sys
@@ -35,7 +37,8 @@ def run_fieldchart(*arguments: str, stdin: str = "") -> subprocess.CompletedProc
     """Run a `fieldchart` command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "fieldchart", *arguments],
-        input=stdin, capture_output=True, text=True, timeout=120, check=False, env=_environment(),
+        input=stdin, capture_output=True, text=True, timeout=4 * PATIENCE_S, check=False,
+        env=_environment(),
     )  # fmt: skip
 
 
@@ -130,12 +133,16 @@ class LiveServer:
         headers = dict(arguments.pop("headers", {}))
         if "authorization" not in headers:
             headers["authorization"] = f"Bearer {self.token(user)}"
-        return httpx.request(method, self.url + path, headers=headers, timeout=30, **arguments)
+        return httpx.request(
+            method, self.url + path, headers=headers, timeout=PATIENCE_S, **arguments
+        )
 
     def log_in(self, user: str, password: str = "demo") -> dict[str, Any]:
         """A fresh log-in: `{token, expires_at, user}`."""
         answer = httpx.post(
-            f"{self.url}/api/login", json={"username": user, "password": password}, timeout=30
+            f"{self.url}/api/login",
+            json={"username": user, "password": password},
+            timeout=PATIENCE_S,
         )
         answer.raise_for_status()
         body: dict[str, Any] = answer.json()

@@ -14,13 +14,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.support.live_server import LiveServer
+from tests.support.patience import PATIENCE_MS, PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = "/usr/bin/chromium"
 BUNDLE = ROOT / "server" / "static" / "index.html"
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
-PATIENCE_MS = 30_000
-"""Deadlines, not waits: a machine that runs other suites beside is slow."""
 SIZES = {"phone": (360, 780), "across": (780, 360), "tablet": (800, 1180), "desk": (1280, 800)}
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -85,7 +84,7 @@ class Window:
 
     def until(self, holds: str | Callable[[], object]) -> None:
         """Wait until an async function of the page (wait_for_function takes none) or we say so."""
-        deadline = time.monotonic() + PATIENCE_MS / 1000
+        deadline = time.monotonic() + PATIENCE_S
         while not (self.page.evaluate(holds) if isinstance(holds, str) else holds()):
             assert time.monotonic() < deadline, f"not in time: {holds}"
             self.page.wait_for_timeout(50)
