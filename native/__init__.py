@@ -9,6 +9,7 @@ they stand: slower, and the same in everything else.
 import hashlib
 import os
 from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 __all__ = ["LIBRARY", "PACKAGES", "SWITCH", "digest_of_sources", "is_compiled", "search_path"]
@@ -25,8 +26,11 @@ STAMP = "sources.blake2b"
 
 
 def digest_of_sources() -> str:
-    """Of every module of the core, also those that stay as they are: the others rely on them."""
-    digest = hashlib.blake2b(digest_size=32)
+    """Of every module of the core, also those that stay as they are: the others rely on them.
+
+    And of what this Python calls its libraries: those of another one it does not find.
+    """
+    digest = hashlib.blake2b(EXTENSION_SUFFIXES[0].encode(), digest_size=32)
     for package in PACKAGES:
         for source in sorted((ROOT / package).glob("*.py")):
             text = source.read_bytes()

@@ -67,6 +67,13 @@ def test_a_build_that_broke_off_counts_for_nothing(copied: Path) -> None:
 
 
 @compiled_only
+def test_what_another_python_compiled_counts_for_nothing(copied: Path) -> None:
+    other = "import importlib.machinery as m; m.EXTENSION_SUFFIXES.insert(0, '.cpython-399.so'); "
+
+    assert run("-c", other + WHERE, at=copied).stdout.split()[0] == "False"
+
+
+@compiled_only
 def test_the_sources_run_where_somebody_asks_for_them(copied: Path) -> None:
     told = run("-c", WHERE, at=copied, **{native.SWITCH: "1"}).stdout.split()
 
