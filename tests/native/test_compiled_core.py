@@ -92,6 +92,19 @@ def test_the_tests_of_the_core_pass_interpreted_too() -> None:
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
 
 
+@compiled_only
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_both_forms_make_the_same_of_mutated_frames(seed: str) -> None:
+    script = str(Path(__file__).with_name("mutated_frames.py"))
+
+    compiled = run(script, seed, "2000")
+    sources = run(script, seed, "2000", **{native.SWITCH: "1"})
+
+    assert compiled.returncode == 0, compiled.stderr
+    assert "'accepted':" in compiled.stdout
+    assert compiled.stdout == sources.stdout
+
+
 @pytest.mark.parametrize("name", build.COMPILED)
 def test_no_compiled_module_defines_values(name: str) -> None:
     build.check(name)
