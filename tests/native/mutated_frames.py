@@ -1,7 +1,7 @@
 """Runs mutated frames through the core and prints a digest of all that became of them.
 
-`python tests/native/mutated_frames.py SEED COUNT`. Two runs with the same seed differ only where the
-core does, so the compiled one and its sources are compared by what they print.
+`python tests/native/mutated_frames.py SEED COUNT`. Two runs with the same seed differ only where
+the core does, so the compiled one and its sources are compared by what they print.
 """
 
 import hashlib
