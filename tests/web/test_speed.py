@@ -33,6 +33,8 @@ function count(now, before) {
 }
 """
 FIELDS = 200
+COMPONENTS_A_FIELD = 12
+"""Row, box (two to four), flag, history, and a share of the page; Mantine's were thirty."""
 KEYS = 10
 STILL_FRAMES = 25
 
@@ -101,6 +103,20 @@ def test_a_key_renders_less_than_one_component_for_each_field(
 
     expect(window.page.locator(box)).to_have_value("a" * KEYS)
     assert 0 < rendered(window) / KEYS < FIELDS / 2
+
+
+def test_opening_a_record_renders_each_of_its_fields_once_and_lightly(
+    wide_server: LiveServer, open_window: OpenWindow
+) -> None:
+    window, record = open_wide_record(wide_server, open_window)
+    window.page.locator(".frame-link").first.click()
+    expect(window.page.locator("table.queue")).to_be_visible()
+    window.page.evaluate("globalThis.rendered = 0")
+
+    window.open_record(record, "all")
+    expect(window.page.locator(".field-row")).to_have_count(FIELDS + 2)
+
+    assert FIELDS < rendered(window) < FIELDS * COMPONENTS_A_FIELD
 
 
 def test_leaving_a_field_and_a_colleagues_edit_render_few_components(

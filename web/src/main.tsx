@@ -1,6 +1,7 @@
 /** Starts the app: words, this device, the service worker, and the screens. */
 import '@mantine/core/styles.css'
 import './app/app.css'
+import './fields/boxes.css'
 import './screens/record/record.css'
 import './app/pages.css'
 

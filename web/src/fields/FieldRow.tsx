@@ -1,59 +1,57 @@
 /** One field: its name, box or value, unit, flag, who is at it, and what changed under my hands. */
-import { type FieldForm, type Mistake, readValue } from '@fieldchart/client'
+import { type FieldForm, type Json, type Mistake, readValue } from '@fieldchart/client'
 import { Button } from '@mantine/core'
-import { type ReactNode, useEffect, useId, useRef, useState } from 'react'
+import { memo, type ReactNode, useEffect, useId, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { useDevice, useListened } from '../app/context'
+import { useDevice } from '../app/context'
 import { initialsOf } from '../app/times'
-import { useField, useMayWrite, useOnScreen, useTypist } from '../screens/record/context'
+import { useMayWrite, useOnScreen } from '../screens/record/context'
 import { LastValue } from '../screens/record/earlier/LastValue'
 import { HistoryButton } from '../screens/record/history/HistoryButton'
+import { useRow } from '../screens/record/rows/rows'
 import { EditorOf } from './editors'
 import { Flag } from './Flag'
 import { KeptDraft, LockState } from './LockState'
 import { editable, shown } from './shown'
-import { useFieldLock } from './useFieldLock'
 
-export function FieldRow({ form }: { form: FieldForm }): ReactNode {
-  const { t } = useTranslation()
+/** A form has hundreds: what a row has nothing to say of is no component in it. */
+export const FieldRow = memo(function FieldRow({ form }: { form: FieldForm }): ReactNode {
   const id = useId()
   const { record } = useOnScreen()
   const mine = useMayWrite(form)
-  const value = useField(form.name)
-  const flash = useFlash(form.name)
-  const held = useFieldLock(form.name)
-  const draft = useListened(record.drafts.changes, () => record.drafts.get(form.name))
+  const row = useRow(form.name)
+  const { value, draft, changedBy } = row
   const [again, setAgain] = useState(false)
-  const stopped = draft !== null && (held.barred || held.mine?.state === 'lost')
+  const stopped = draft !== null && (row.barred || row.mine?.state === 'lost')
   return (
-    <div className="field-row" data-field={form.name} data-flash={flash !== null}>
-      {mine && !held.barred && !stopped ? (
-        <Editable id={id} form={form} draft={draft} focused={again} />
+    <div className="field-row" data-field={form.name} data-flash={changedBy !== null}>
+      {mine && !row.barred && !stopped ? (
+        <Editable id={id} form={form} value={value} draft={draft} focused={again} />
       ) : (
         <>
           <span className="field-label">{form.title}</span>
-          <ReadOnly form={form} />
+          <ReadOnly form={form} value={value} />
         </>
       )}
       <span className="field-side">
         <Flag rules={form.value} value={value} />
-        <Disputed name={form.name} />
-        <LastValue form={form} id={`${id}-last`} />
-        {flash !== null && flash !== '' && (
-          <span className="tag" title={t('field.changedBy', { name: flash })}>
-            {initialsOf(flash)}
-          </span>
+        {row.disputed && <Disputed />}
+        {(row.last !== null || row.before !== null) && (
+          <LastValue id={`${id}-last`} rules={form.value} last={row.last} before={row.before} />
         )}
-        <Typing name={form.name} />
-        <LockState name={form.name} title={form.title} held={held} asks={mine} />
+        {changedBy !== null && changedBy !== '' && <ChangedBy name={changedBy} />}
+        {row.typist !== null && <Typing name={row.typist} />}
+        {(row.theirs !== null || row.elsewhere || row.mine !== null) && (
+          <LockState name={form.name} title={form.title} held={row} asks={mine} />
+        )}
         <HistoryButton name={form.name} title={form.title} />
       </span>
       {mine && stopped && (
         <KeptDraft
           name={form.name}
           text={form.value.options[draft] ?? draft}
-          held={held}
+          held={row}
           onAgain={() => {
             setAgain(true)
             record.locks.touch(form.name)
@@ -62,11 +60,10 @@ export function FieldRow({ form }: { form: FieldForm }): ReactNode {
       )}
     </div>
   )
-}
+})
 
-function ReadOnly({ form }: { form: FieldForm }): ReactNode {
+function ReadOnly({ form, value }: { form: FieldForm; value: Json | undefined }): ReactNode {
   const { t, i18n } = useTranslation()
-  const value = useField(form.name)
   const text = shown(form.value, value, i18n.language)
   if (text === '') return <span className="field-value quiet">{t('field.notRecorded')}</span>
   return (
@@ -81,15 +78,15 @@ function ReadOnly({ form }: { form: FieldForm }): ReactNode {
 function Editable(props: {
   id: string
   form: FieldForm
+  value: Json | undefined
   draft: string | null
   /** Whether to go on where a lock had stopped it. */
   focused: boolean
 }): ReactNode {
-  const { id, form, draft } = props
+  const { id, form, value, draft } = props
   const { t } = useTranslation()
   const device = useDevice()
   const { record } = useOnScreen()
-  const value = useField(form.name)
   const [mistake, setMistake] = useState<Mistake | null>(null)
   const [inUse, setInUse] = useState(false)
   const base = useRef(value)
@@ -215,48 +212,30 @@ function Editable(props: {
   )
 }
 
-function Disputed({ name }: { name: string }): ReactNode {
+function Disputed(): ReactNode {
   const { t } = useTranslation()
-  const { record } = useOnScreen()
-  const disputed = useListened(record.statusChanges, () => record.status.disputed.includes(name))
-  return disputed ? (
+  return (
     <span className="tag" data-level="disputed">
       ≠ {t('field.disputed')}
-    </span>
-  ) : null
-}
-
-function Typing({ name }: { name: string }): ReactNode {
-  const { t } = useTranslation()
-  const typist = useTypist(name)
-  return typist === null ? null : (
-    <span className="typing" role="status">
-      <span aria-hidden>··· </span>
-      {t('field.typing', { name: typist })}
     </span>
   )
 }
 
-const FLASH_MS = 2_500
+function ChangedBy({ name }: { name: string }): ReactNode {
+  const { t } = useTranslation()
+  return (
+    <span className="tag" title={t('field.changedBy', { name })}>
+      {initialsOf(name)}
+    </span>
+  )
+}
 
-/** Who changed the field a moment ago, elsewhere: their name, '' if not known, null if nobody. */
-function useFlash(name: string): string | null {
-  const { record } = useOnScreen()
-  const [flash, setFlash] = useState<string | null>(null)
-  useEffect(() => {
-    let over: ReturnType<typeof setTimeout> | undefined
-    const stop = record.fieldChanges.add((change) => {
-      if (change.field !== name || !change.remote || !record.status.synced) return
-      setFlash(change.client === null ? '' : (record.presence.nameOf(change.client) ?? ''))
-      clearTimeout(over)
-      over = setTimeout(() => {
-        setFlash(null)
-      }, FLASH_MS)
-    })
-    return () => {
-      stop()
-      clearTimeout(over)
-    }
-  }, [record, name])
-  return flash
+function Typing({ name }: { name: string }): ReactNode {
+  const { t } = useTranslation()
+  return (
+    <span className="typing" role="status">
+      <span aria-hidden>··· </span>
+      {t('field.typing', { name })}
+    </span>
+  )
 }

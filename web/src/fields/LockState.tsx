@@ -8,7 +8,7 @@ import { useNow, useWorkplace } from '../app/context'
 import { failureSaid } from '../app/server_words'
 import { timeLeft } from '../app/times'
 import { useOnScreen } from '../screens/record/context'
-import type { Held } from './useFieldLock'
+import type { Held } from '../screens/record/rows/row_states'
 
 /** The box keeps the focus: leaving it would write it and let it go. */
 function stay(event: MouseEvent): void {
@@ -24,7 +24,7 @@ export function LockState({ name, title, held, asks }: { name: string; title: st
       <span className="lock" data-lock="theirs">
         <span>
           <Padlock />{' '}
-          {held.online ? (
+          {held.barred ? (
             <>
               <bdi>{theirs.name}</bdi> · <Left until={Date.parse(theirs.expiresAt)} />
             </>
@@ -32,7 +32,7 @@ export function LockState({ name, title, held, asks }: { name: string; title: st
             t('lock.offline', { name: theirs.name })
           )}
         </span>
-        {asks && held.online && <Ask key={`${theirs.userId} ${name}`} name={name} title={title} />}
+        {asks && held.barred && <Ask key={`${theirs.userId} ${name}`} name={name} title={title} />}
       </span>
     )
   }

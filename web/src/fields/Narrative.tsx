@@ -5,17 +5,17 @@ import { useTranslation } from 'react-i18next'
 import * as Y from 'yjs'
 
 import { useMayWrite, useOnScreen, usePeople } from '../screens/record/context'
+import { useRow } from '../screens/record/rows/rows'
 import { FITS_ITSELF } from './fits_itself'
 import { LockState } from './LockState'
 import { editBetween } from './text_edit'
-import { useFieldLock } from './useFieldLock'
 
 export function Narrative({ form }: { form: FieldForm }): ReactNode {
   const { t } = useTranslation()
   const id = useId()
   const { record } = useOnScreen()
   const mine = useMayWrite(form)
-  const held = useFieldLock(form.name)
+  const held = useRow(form.name)
   const others = usePeople().filter((one) => !one.me)
   const typists = others.filter((one) => one.typing === form.name)
   return (

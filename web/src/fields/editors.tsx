@@ -1,11 +1,12 @@
 /**
  * The box of a field, by its type. A new kind of box is an entry in EDITORS.
  *
- * A box edits text; what the text means is read when it is left (readValue), not while typing.
+ * A box edits text; what the text means is read when it is left (readValue), not while typing. A form has
+ * hundreds of them: they are the browser's own elements, and look like Mantine's by boxes.css.
  */
 import { isNumeric, type ValueForm } from '@fieldchart/client'
-import { NativeSelect, Textarea, TextInput } from '@mantine/core'
-import type { FocusEvent, KeyboardEvent, ReactNode } from 'react'
+import { Textarea } from '@mantine/core'
+import type { ChangeEvent, KeyboardEvent, ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { birthDate } from '../app/times'
@@ -32,18 +33,11 @@ type Editor = (props: EditorProps) => ReactNode
 const LONG_TEXT_BYTES = 1500
 const ACUITIES = ['6/6', '6/9', '6/12', '6/18', '6/24', '6/36', '6/60', 'CF', 'HM', 'LP', 'NLP']
 
-function shared(props: EditorProps): {
-  id: string
-  error: boolean
-  attributes: { input: { 'aria-describedby': string } }
-  onFocus: () => void
-  onBlur: (event: FocusEvent) => void
-} {
+function shared(props: EditorProps) {
   return {
     id: props.id,
-    error: props.invalid,
-    // Mantine sets the attribute itself, to nothing, over one that is given as a property.
-    attributes: { input: { 'aria-describedby': props.describedBy } },
+    'aria-invalid': props.invalid || undefined,
+    'aria-describedby': props.describedBy,
     onFocus: props.onFocus,
     onBlur: () => {
       props.onLeave()
@@ -59,8 +53,9 @@ function onEnter(props: EditorProps) {
 
 function Line(props: EditorProps & { inputMode?: 'decimal' | 'numeric' | 'text'; type?: string; list?: string }): ReactNode {
   return (
-    <TextInput
+    <input
       {...shared(props)}
+      className="box"
       type={props.type ?? 'text'}
       inputMode={props.inputMode ?? 'text'}
       list={props.list}
@@ -82,29 +77,59 @@ function NumberBox(props: EditorProps): ReactNode {
 }
 
 function LongText(props: EditorProps): ReactNode {
+  const { 'aria-describedby': describedBy, 'aria-invalid': invalid, ...rest } = shared(props)
+  const onChange = (event: ChangeEvent<HTMLTextAreaElement>): void => {
+    props.onText(event.currentTarget.value)
+  }
+  if (FITS_ITSELF) {
+    return (
+      <textarea
+        {...shared(props)}
+        className="box fits-itself"
+        rows={1}
+        value={props.text}
+        onChange={onChange}
+      />
+    )
+  }
   return (
     <Textarea
-      {...shared(props)}
-      {...(FITS_ITSELF ? { rows: 1, className: 'fits-itself' } : { autosize: true, minRows: 1, maxRows: 8 })}
+      {...rest}
+      error={invalid}
+      // Mantine sets the attribute itself, to nothing, over one that is given as a property.
+      attributes={{ input: { 'aria-describedby': describedBy } }}
+      autosize
+      minRows={1}
+      maxRows={8}
       value={props.text}
-      onChange={(event) => {
-        props.onText(event.currentTarget.value)
-      }}
+      onChange={onChange}
     />
   )
 }
 
-function Choice(props: EditorProps & { data: { value: string; label: string }[] }): ReactNode {
+function Choice(props: EditorProps & { data: readonly { value: string; label: string }[] }): ReactNode {
   const { t } = useTranslation()
   return (
-    <NativeSelect
-      {...shared(props)}
-      value={props.text}
-      onChange={(event) => {
-        props.onChosen(event.currentTarget.value)
-      }}
-      data={[{ value: '', label: t('field.choose') }, ...props.data]}
-    />
+    <span className="box-choice">
+      <select
+        {...shared(props)}
+        className="box"
+        value={props.text}
+        onChange={(event) => {
+          props.onChosen(event.currentTarget.value)
+        }}
+      >
+        <option value="">{t('field.choose')}</option>
+        {props.data.map(({ value, label }) => (
+          <option key={value} value={value}>
+            {label}
+          </option>
+        ))}
+      </select>
+      <svg aria-hidden viewBox="0 0 15 15" fill="none" stroke="currentColor" strokeWidth="0.9" strokeLinecap="round">
+        <path d="M5.25 5.75 7.5 3.5l2.25 2.25M5.25 9.25 7.5 11.5l2.25-2.25" strokeLinejoin="round" />
+      </svg>
+    </span>
   )
 }
 
@@ -146,7 +171,7 @@ const EDITORS: Readonly<Record<string, Editor>> = {
   time: (props) => <Line {...props} type="time" />,
   datetime: (props) => <Moment {...props} />,
   visual_acuity: Acuity,
-  reference: (props) => <Choice {...props} data={[...(props.references ?? [])]} />,
+  reference: (props) => <Choice {...props} data={props.references ?? []} />,
 }
 
 /** The browser's own picker; what stands in it reads 14-Jul-1992 until somebody is in the box. */
@@ -171,8 +196,9 @@ function Moment(props: EditorProps): ReactNode {
     ? ''
     : new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
   return (
-    <TextInput
+    <input
       {...shared(props)}
+      className="box"
       type="datetime-local"
       value={local}
       onChange={(event) => {

@@ -10,6 +10,10 @@ export class Listeners<Event = void> {
     }
   }
 
+  get size(): number {
+    return this.#all.size
+  }
+
   tell(event: Event): void {
     for (const listener of [...this.#all]) {
       try {

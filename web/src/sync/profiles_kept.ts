@@ -29,6 +29,8 @@ export class ProfilesKept {
   /** Languages that were kept; the last one asked for stands first. */
   #languages: readonly string[] = []
   readonly #fetched = new Set<string>()
+  /** By key: what was given out last. */
+  readonly #given = new Map<string, TaggedProfile>()
 
   /** `answer`: the server's, or where it does not answer what it last said under the key. */
   constructor(store: PersonStore, api: Api, answer: Answer) {
@@ -56,7 +58,7 @@ export class ProfilesKept {
       const { value, fresh } = await this.#answer(profileKey(name, language), () =>
         this.#api.profile(name, language, kept),
       )
-      return { value: value.profile, fresh }
+      return { value: this.#same(profileKey(name, language), value), fresh }
     } catch (error) {
       for (const other of this.#languages) {
         const value = await this.kept(name, other)
@@ -67,7 +69,17 @@ export class ProfilesKept {
   }
 
   async kept(name: string, language: string): Promise<Profile | null> {
-    return (await this.#store.cached<TaggedProfile>(profileKey(name, language)))?.profile ?? null
+    const key = profileKey(name, language)
+    const value = await this.#store.cached<TaggedProfile>(key)
+    return value === null ? null : this.#same(key, value)
+  }
+
+  /** The same object for the same profile: for another one every form on screen is rendered anew. */
+  #same(key: string, told: TaggedProfile): Profile {
+    const given = this.#given.get(key)
+    if (given !== undefined && told.tag !== '' && given.tag === told.tag) return given.profile
+    this.#given.set(key, told)
+    return told.profile
   }
 
   /** Have the words of all these languages here. What was fetched once by this window stays. */

@@ -5,17 +5,17 @@ import { memo, type ReactNode, useCallback, useDeferredValue, useEffect, useSync
 import { useTranslation } from 'react-i18next'
 import { Redirect } from 'wouter'
 
-import { useAsked, useMe, useProfile, useRecord, useStatus, useWorkplace } from '../../app/context'
+import { useAsked, useMe, useProfile, useRecord, useStatus, useStatusOf, useWorkplace } from '../../app/context'
 import { endSaid, failureSaid } from '../../app/server_words'
 import { Banner } from './Banner'
 import { RecordBars } from './Bars'
 import { RecordOnScreen } from './context'
-import { EarlierProvider } from './earlier/reading'
 import { EmergencyAccess, NOT_ALLOWED } from './Emergency'
 import { HandOff } from './HandOff'
 import { NextPatient } from './NextPatient'
 import { ExtraPage, FieldHistoryDrawer, pageNamed } from './pages'
 import { pageFor, Rail, sectionsOf } from './Rail'
+import { RowsProvider } from './rows/rows'
 import { useScrollPlace } from './scrolling'
 import { SectionCard } from './SectionCard'
 
@@ -47,7 +47,9 @@ function ById({ id, page }: { id: string; page: string | null }): ReactNode {
 }
 
 function Opened({ record, page }: { record: OpenRecord; page: string | null }): ReactNode {
+  const { t } = useTranslation()
   const workplace = useWorkplace()
+  const loaded = useStatusOf(record, (status) => status.loaded)
   const subscribe = useCallback(
     (listener: () => void) => record.fields.subscribe('record.profile', listener),
     [record],
@@ -65,6 +67,8 @@ function Opened({ record, page }: { record: OpenRecord; page: string | null }): 
     void workplace.store.keepHead(record.id, { openedAt: Date.now() }).catch(() => undefined)
   }, [workplace, record])
   const name = typeof told === 'string' ? told : known
+  // A form of empty boxes would be rendered again, field by field, a moment later.
+  if (!loaded) return <p role="status">{t('loading')}</p>
   return name === '' ? <NotHere record={record} /> : <WithProfile record={record} name={name} page={page} />
 }
 
@@ -128,7 +132,7 @@ const Chart = memo(function Chart(props: {
   useSaveKey()
   return (
     <RecordOnScreen record={record} profile={profile}>
-      <EarlierProvider>
+      <RowsProvider>
         <div className="record">
           <Banner />
           <div className="record-body" ref={scroll.body} onScroll={scroll.onScroll}>
@@ -157,7 +161,7 @@ const Chart = memo(function Chart(props: {
           <HandOff page={page} />
           <FieldHistoryDrawer />
         </div>
-      </EarlierProvider>
+      </RowsProvider>
     </RecordOnScreen>
   )
 })

@@ -1,6 +1,6 @@
 /** One section of the profile: its fields, entries and narratives, in the order of the examination. */
 import type { FieldForm, SectionForm } from '@fieldchart/client'
-import type { ReactNode } from 'react'
+import { memo, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { EntryList } from '../../fields/EntryList'
@@ -10,7 +10,7 @@ import { SectionComments, useComments } from './comments/SectionComments'
 import { useOnScreen } from './context'
 import { HistoryButton } from './history/HistoryButton'
 
-export function SectionCard({ section }: { section: SectionForm }): ReactNode {
+export const SectionCard = memo(function SectionCard({ section }: { section: SectionForm }): ReactNode {
   const { t } = useTranslation()
   const { profile } = useOnScreen()
   const mine = section.fields.some((field) => field.may_write)
@@ -48,7 +48,7 @@ export function SectionCard({ section }: { section: SectionForm }): ReactNode {
       })}
     </section>
   )
-}
+})
 
 /** Lists and texts are as wide as the page: the way to their history stands in their corner. */
 function WithHistory({ form, children }: { form: FieldForm; children: ReactNode }): ReactNode {

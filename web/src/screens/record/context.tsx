@@ -49,15 +49,6 @@ export function usePeople(): readonly Present[] {
   return useListened(record.presence.changes, () => record.presence.people)
 }
 
-/** Who else types in this field: their name, or null. */
-export function useTypist(field: string): string | null {
-  const { record } = useOnScreen()
-  return useListened(
-    record.presence.changes,
-    () => record.presence.people.find((one) => !one.me && one.typing === field)?.name ?? null,
-  )
-}
-
 /** Whether I may write the field now: my role by the profile, and the record still open. */
 export function useMayWrite(form: FieldForm): boolean {
   const status = useField('record.status')

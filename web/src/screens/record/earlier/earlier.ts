@@ -14,7 +14,8 @@ export interface Earlier {
 const MOST_SEEN = 20
 
 export class EarlierValues {
-  readonly changes = new Listeners()
+  /** Tells the field whose earlier values are others now; null: any may be. */
+  readonly changes = new Listeners<string | null>()
   /** By field, newest first; what stands now is among them. */
   readonly #seen = new Map<string, readonly Earlier[]>()
   #written: ReadonlyMap<string, readonly Earlier[]> = new Map()
@@ -22,8 +23,8 @@ export class EarlierValues {
 
   /** The last value of this visit that differs from what stands. */
   inThisVisit(field: string, standing: Json | undefined): Earlier | null {
-    const known = [...(this.#seen.get(field) ?? []), ...(this.#written.get(field) ?? [])]
-    return known.find((one) => one.value !== standing) ?? null
+    const differs = (one: Earlier): boolean => one.value !== standing
+    return this.#seen.get(field)?.find(differs) ?? this.#written.get(field)?.find(differs) ?? null
   }
 
   /** What the field held at the end of the visit before, the same value too. */
@@ -37,7 +38,7 @@ export class EarlierValues {
     const overwritten = isFilled(old) && old !== undefined && before[0]?.value !== old ? [{ value: old, at: null }] : []
     const standing = isFilled(now) && now !== undefined ? [{ value: now, at }] : []
     this.#seen.set(field, [...standing, ...overwritten, ...before].slice(0, MOST_SEEN))
-    this.changes.tell()
+    this.changes.tell(field)
   }
 
   /** history: newest first. */
@@ -50,11 +51,11 @@ export class EarlierValues {
       written.set(change.field, list)
     }
     this.#written = written
-    this.changes.tell()
+    this.changes.tell(null)
   }
 
   readVisit(values: ReadonlyMap<string, Json>, at: number): void {
     this.#before = new Map([...values].map(([field, value]) => [field, { value, at }]))
-    this.changes.tell()
+    this.changes.tell(null)
   }
 }

@@ -1,7 +1,7 @@
 /** Earlier values for the fields on screen: asked of the server, and from the answers that this device
  * keeps where it is out of reach. Nothing on screen waits for them. */
 import { type Json, type OpenRecord, type Profile, Unreachable, type Workplace } from '@fieldchart/client'
-import { createContext, type ReactNode, use, useEffect, useMemo } from 'react'
+import { useEffect, useMemo } from 'react'
 
 import { useStatusOf, useWorkplace } from '../../../app/context'
 import { useField, useOnScreen } from '../context'
@@ -15,24 +15,15 @@ const MOST_PAGES = 3
 /** Visits without a single value that are passed over on the way to the one before. */
 const MOST_VISITS_READ = 3
 
-const EarlierContext = createContext<EarlierValues | null>(null)
-
+/** Of the record on screen; the same object for as long as it is there. */
 export function useEarlierValues(): EarlierValues {
-  const earlier = use(EarlierContext)
-  if (earlier === null) throw new Error('no record above this component')
-  return earlier
-}
-
-export function EarlierProvider({ children }: { children: ReactNode }): ReactNode {
   const workplace = useWorkplace()
   const { record, profile } = useOnScreen()
-  const loaded = useStatusOf(record, (status) => status.loaded)
   const synced = useStatusOf(record, (status) => status.synced)
   const patient = useField('record.patient_id')
   const earlier = useMemo(() => new EarlierValues(), [record])
   const fields = useMemo(() => plotted(profile), [profile])
   useEffect(() => {
-    if (!loaded) return
     const standing = new Map([...fields].map((field) => [field, record.fields.value(field)]))
     return record.fieldChanges.add(({ field }) => {
       if (!fields.has(field)) return
@@ -40,21 +31,20 @@ export function EarlierProvider({ children }: { children: ReactNode }): ReactNod
       earlier.saw(field, standing.get(field), now, Date.now())
       standing.set(field, now)
     })
-  }, [record, loaded, fields, earlier])
+  }, [record, fields, earlier])
   useEffect(() => {
-    if (!loaded) return
     const quiet = (error: unknown): void => {
       // Nothing kept and nobody to ask: no earlier value is shown. Refused is said where it is asked for.
       if (!(error instanceof Unreachable)) console.debug(error)
     }
     readHistory(workplace, record).then((history) => {
-      earlier.readHistory(history)
+      earlier.readHistory(history.filter((change) => fields.has(change.field)))
     }, quiet)
     readVisit(workplace, record, profile, typeof patient === 'string' ? patient : '', fields).then((visit) => {
       if (visit !== null) earlier.readVisit(visit.values, visit.at)
     }, quiet)
-  }, [workplace, record, profile, patient, loaded, synced, fields, earlier])
-  return <EarlierContext value={earlier}>{children}</EarlierContext>
+  }, [workplace, record, profile, patient, synced, fields, earlier])
+  return earlier
 }
 
 function plotted(profile: Profile): ReadonlySet<string> {
