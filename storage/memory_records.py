@@ -27,6 +27,7 @@ from storage.ports import (
     FoundRefusal,
     RecordFilter,
     RecordHead,
+    RecordName,
     RefusalFilter,
     SoundRecord,
     StepCount,
@@ -306,10 +307,14 @@ class MemoryRecords:
             return None
         return {id for id, each in self._records.items() if each.head.facts.profile in profiles}
 
-    async def patients(self, record_ids: Collection[str]) -> Mapping[str, str]:
+    async def names(self, record_ids: Collection[str]) -> Mapping[str, RecordName]:
         self._trail.require_open()
         known = ((id, self._records.get(id)) for id in record_ids)
-        return {id: each.head.facts.patient_id for id, each in known if each is not None}
+        facts = {id: each.head.facts for id, each in known if each is not None}
+        return {
+            id: RecordName(number=one.number, patient_id=one.patient_id)
+            for id, one in facts.items()
+        }
 
     async def next_number(self, prefix: str) -> str:
         self._trail.require_open()

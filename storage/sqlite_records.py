@@ -17,6 +17,7 @@ from storage.ports import (
     FoundRefusal,
     RecordFilter,
     RecordHead,
+    RecordName,
     RefusalFilter,
     SoundRecord,
     StepCount,
@@ -145,11 +146,13 @@ class SqliteRecords:
                 yield record_id
             after = found[-1]
 
-    async def patients(self, record_ids: Collection[str]) -> Mapping[str, str]:
-        wanted = select(records.c.id, records.c.patient_id).where(records.c.id.in_(record_ids))
+    async def names(self, record_ids: Collection[str]) -> Mapping[str, RecordName]:
+        columns = (records.c.id, records.c.number, records.c.patient_id)
+        wanted = select(*columns).where(records.c.id.in_(record_ids))
 
-        async def read(on: AsyncConnection) -> Mapping[str, str]:
-            return {row[0]: row[1] for row in await on.execute(wanted)}
+        async def read(on: AsyncConnection) -> Mapping[str, RecordName]:
+            found = await on.execute(wanted)
+            return {id: RecordName(number=number, patient_id=who) for id, number, who in found}
 
         return await self._readers.on_loop(read)
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from permissions.model import Principal
+from server.addresses import record_id_of
 from server.audit.entries import entry_for
 from server.errors import EditRefused
 from server.house import House
 from server.problems import kind_of, problem_of
-from server.rest.shapes import record_id_of
 from storage.errors import RecordNotFound, RecordPruned
 from sync.effects import AuditAction, AuditOutcome
 

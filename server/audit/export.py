@@ -85,7 +85,8 @@ async def export_lines(
             hashes = await store.audit_hashes([seq for seq, _ in page])
             yield b"".join(_encode(_plain(seq, e, hashes[seq])) + b"\n" for seq, e in page)
             continue
-        patients = await store.records.patients({e.record_id for _, e in page if e.record_id})
+        names = await store.records.names({e.record_id for _, e in page if e.record_id})
+        patients = {id: name.patient_id for id, name in names.items()}
         yield b"".join(
             _encode(audit_event(seq, entry, patients.get(entry.record_id, ""), source)) + b"\n"
             for seq, entry in page

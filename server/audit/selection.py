@@ -6,8 +6,9 @@ from typing import Annotated
 import msgspec
 
 from permissions.model import Rule
+from server.addresses import record_id_of
 from server.problems import invalid
-from server.rest.shapes import instant, record_id_of
+from server.rest.shapes import instant
 from storage.errors import RecordNotFound, RecordPruned, UserNotFound
 from storage.ports import AuditFilter, Store
 from sync.effects import AuditAction, AuditOutcome

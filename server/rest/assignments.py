@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from permissions.model import Rule
+from server.addresses import record_id_of
 from server.errors import NotAllowed, PageNotFound
 from server.executor import Batch
 from server.inbox import Later
@@ -16,7 +17,6 @@ from server.queueing import Waiting, call_next
 from server.rest.access import own_profiles
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
 from server.rest.if_match import etag, given_version
-from server.rest.shapes import record_id_of
 from server.visits import assign, cancel, current_flow
 from storage.errors import UserNotFound
 from storage.ports import User

@@ -27,7 +27,7 @@ from server.rest.shapes import (
     id_after,
     instant,
 )
-from storage.ports import AuditFilter
+from storage.ports import AuditFilter, RecordName
 from sync.effects import AuditEntry
 
 __all__ = ["ENDPOINTS"]
@@ -53,6 +53,8 @@ class ExportQuery(AuditSelection, frozen=True, kw_only=True, forbid_unknown_fiel
 class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
     """One entry. id: its place in the chain. user: nobody for what the server or a command did.
 
+    number: the human number of the record; empty where it is about none, or about one that is gone.
+
     hash: what the chain stands at with this entry, as `audit head` tells it.
     """
 
@@ -66,6 +68,7 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     address: str
     record_id: str
+    number: str
     version: int
     detail: str
     hash: str
@@ -87,7 +90,11 @@ async def list_audit(call: Call[None, AuditQuery]) -> Answer:
     page = found[: query.limit]
     more = cursor_after(str(page[-1][0])) if len(found) > query.limit else None
     hashes = await call.house.store.audit_hashes([seq for seq, _ in page])
-    lines = [_line(seq, entry, hashes[seq], people) for seq, entry in page]
+    about = {entry.record_id for _, entry in page if entry.record_id}
+    names = await call.house.store.records.names(about)
+    lines = [
+        _line(seq, entry, hashes[seq], people, names.get(entry.record_id)) for seq, entry in page
+    ]
     return Answer(value=Listing(lines, more))
 
 
@@ -134,7 +141,9 @@ def _seq_of(cursor: str | None) -> int:
     return int(place)
 
 
-def _line(seq: int, entry: AuditEntry, hash_: bytes, people: People) -> AuditLine:
+def _line(
+    seq: int, entry: AuditEntry, hash_: bytes, people: People, name: RecordName | None
+) -> AuditLine:
     return AuditLine(
         id=str(seq),
         at=instant(entry.at),
@@ -146,6 +155,7 @@ def _line(seq: int, entry: AuditEntry, hash_: bytes, people: People) -> AuditLin
         device=entry.device,
         address=entry.address,
         record_id=entry.record_id,
+        number="" if name is None else name.number,
         version=entry.version,
         detail=entry.detail,
         hash=hash_.hex(),

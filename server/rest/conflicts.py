@@ -8,6 +8,7 @@ import msgspec
 from permissions.fields import Field
 from permissions.model import Rule
 from permissions.policy import Policy
+from server.addresses import record_id_of
 from server.errors import PageNotFound
 from server.executor import Batch
 from server.inbox import Later
@@ -29,7 +30,6 @@ from server.rest.shapes import (
     cursor_after,
     id_after,
     judgement_id,
-    record_id_of,
     stored_json,
 )
 from storage.errors import LoginNotFound

@@ -5,13 +5,14 @@ from typing import Annotated
 import msgspec
 
 from permissions.model import Rule
+from server.addresses import record_id_of
 from server.errors import NotAllowed
 from server.executor import Batch
 from server.live_room import LiveRoom
 from server.problems import invalid
 from server.rest.access import audit_read
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
-from server.rest.shapes import Instant, Listing, People, Person, instant, record_id_of
+from server.rest.shapes import Instant, Listing, People, Person, instant
 from storage.ports import Emergency
 
 __all__ = ["ENDPOINTS"]

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 import msgspec
 
 from permissions.model import Rule
+from server.addresses import record_id_of
 from server.problems import invalid
 from server.rest.access import audit_read
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
-from server.rest.shapes import Cursor, Instant, cursor_after, id_after, instant, record_id_of
+from server.rest.shapes import Cursor, Instant, cursor_after, id_after, instant
 from server.telling import hearer_of, shown
 from storage.errors import AnnouncementNotFound
 

@@ -7,6 +7,7 @@ import msgspec
 
 from permissions.model import Principal, Rule
 from permissions.policy import Policy
+from server.addresses import record_id_of
 from server.problems import invalid
 from server.rest.access import audit_read
 from server.rest.endpoint import Answer, Call, Endpoint
@@ -19,7 +20,6 @@ from server.rest.shapes import (
     cursor_after,
     id_after,
     instant,
-    record_id_of,
 )
 from storage.ports import ChangeFilter, StoredChange
 from sync.place import RECORD_ROOT

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from permissions.model import Rule
+from server.addresses import record_id_of
 from server.errors import LockNotFound
 from server.executor import Batch
 from server.field_locks import acquire, ask_for, break_lock, holder_of, release
@@ -12,7 +13,7 @@ from server.live_room import LiveRoom
 from server.problems import invalid
 from server.rest.access import audit_read
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
-from server.rest.shapes import Instant, Listing, Person, instant, record_id_of
+from server.rest.shapes import Instant, Listing, Person, instant
 from sync.locks import Hold
 
 __all__ = ["ENDPOINTS"]

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 
 from permissions.model import Rule
+from server.addresses import record_id_of
 from server.errors import RecordDamaged
 from server.past import charts_at, view_from
 from server.ports import Json, RecordView
@@ -12,7 +13,6 @@ from server.problems import invalid
 from server.rest.access import audit_read
 from server.rest.endpoint import Answer, Call, Endpoint
 from server.rest.history import instant_of
-from server.rest.shapes import record_id_of
 from sync.past import differences
 
 __all__ = ["ENDPOINTS", "past_record"]

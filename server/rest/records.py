@@ -10,6 +10,7 @@ import msgspec
 
 from permissions.model import Rule
 from permissions.policy import Policy
+from server.addresses import record_id_of
 from server.errors import MalformedRequest, NotAllowed
 from server.ports import Json, NewRecord, RecordView
 from server.problems import invalid
@@ -33,7 +34,6 @@ from server.rest.shapes import (
     Listing,
     cursor_after,
     id_after,
-    record_id_of,
 )
 from storage.heads import queue_place
 from storage.ports import RecordFilter, RecordHead

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from permissions.model import RecordState
+from server.addresses import record_id_of
 from server.asking import ask_role, may_take_over
 from server.executor import Batch
 from server.house import House
@@ -27,7 +28,6 @@ from server.rest.shapes import (
     cursor_after,
     id_after,
     judgement_id,
-    record_id_of,
     stored_json,
 )
 from storage.errors import RefusalNotFound

@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from server.accounts.credentials import is_secure
+from server.addresses import record_id_of
 from server.executor import Batch
 from server.field_locks import holder_of
 from server.inbox import Later
@@ -14,7 +15,6 @@ from server.preconditions import check_open
 from server.rest.access import audit_read
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
 from server.rest.if_match import etag
-from server.rest.shapes import record_id_of
 from server.visits import current_flow, time_left
 from sync.flow import Flow
 from sync.place import RECORD_ROOT

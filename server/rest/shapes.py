@@ -8,10 +8,9 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 
 from permissions.model import Rule
+from server.addresses import ADDRESS
 from server.people import Instant, People, Person, instant
 from server.problems import invalid
-from storage.errors import RecordNotFound
-from storage.ports import Store
 
 __all__ = [
     "JUDGEMENT",
@@ -26,7 +25,6 @@ __all__ = [
     "id_after",
     "instant",
     "judgement_id",
-    "record_id_of",
     "stored_json",
 ]
 
@@ -43,8 +41,6 @@ PAGE_LIMIT = 200
 JUDGEMENT = re.compile(r"[1-9][0-9]{0,17}\.[1-9][0-9]{0,5}\Z", re.ASCII)
 """What the id of a conflict or refusal looks like: `<version>.<n>`."""
 
-_ADDRESS = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}\Z", re.ASCII)
-
 
 class Listing(msgspec.Struct, Generic[Item], frozen=True):
     """One page. next: goes back as `?cursor=`; null on the last page."""
@@ -58,7 +54,7 @@ def cursor_after(record_id: str) -> str:
     return base64.urlsafe_b64encode(b"1" + record_id.encode()).decode().rstrip("=")
 
 
-def id_after(cursor: str | None, shape: re.Pattern[str] = _ADDRESS) -> str | None:
+def id_after(cursor: str | None, shape: re.Pattern[str] = ADDRESS) -> str | None:
     """The id inside a cursor that `cursor_after` made. Raises InvalidRequest for any other.
 
     shape: what ids of the listing look like.
@@ -83,19 +79,3 @@ def judgement_id(text: str) -> str | None:
 def stored_json(text: str) -> msgspec.Raw:
     """JSON text goes out as it was stored; an empty one is null."""
     return msgspec.Raw((text or "null").encode())
-
-
-async def record_id_of(store: Store, address: str) -> str:
-    """The id of the record that a path names by id or number. Raises RecordNotFound.
-
-    What cannot be either never reaches the store: separators, globs, NUL, letters that look alike.
-    People write `opd-000412`: what is not there as it is written is looked for in capitals.
-    """
-    if not _ADDRESS.match(address):
-        raise RecordNotFound
-    try:
-        return await store.records.resolve(address)
-    except RecordNotFound:
-        if address == address.upper():
-            raise
-        return await store.records.resolve(address.upper())

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from permissions.model import Rule
+from server.addresses import record_id_of
 from server.errors import PageNotFound
 from server.executor import Batch
 from server.inbox import Later
@@ -14,7 +15,6 @@ from server.problems import invalid
 from server.queueing import Waiting, next_waiting
 from server.rest.endpoint import Answer, Call, Empty, Endpoint
 from server.rest.if_match import etag, given_version
-from server.rest.shapes import record_id_of
 from server.visits import change_step, current_flow
 from sync.flow import Action, Flow
 from sync.intents import REASON_MAX_CHARS

@@ -18,6 +18,7 @@ from ulid import ULID
 
 from permissions.model import Principal
 from server.accounts.credentials import subprotocol_from
+from server.addresses import record_id_of
 from server.audit.entries import entry_for
 from server.errors import NotAllowed
 from server.house import House
@@ -227,7 +228,7 @@ async def opening(
 
     is_open = False
     try:
-        record_id = await house.store.records.resolve(address)
+        record_id = await record_id_of(house.store, address)
         async with rooms.opened(record_id) as room:
             rooms.check_join(room, principal)
             is_open = True

@@ -23,6 +23,7 @@ __all__ = [
     "FoundRefusal",
     "RecordFilter",
     "RecordHead",
+    "RecordName",
     "Records",
     "RefusalFilter",
     "SoundRecord",
@@ -39,6 +40,13 @@ class RecordHead(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     version: int
     facts: RecordFacts
+
+
+class RecordName(msgspec.Struct, frozen=True, kw_only=True):
+    """What a record goes by beside its id: its human number, and the patient it is of."""
+
+    number: str
+    patient_id: str
 
 
 class StoredRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,8 +235,8 @@ class Records(Protocol):
 
     def record_ids(self) -> AsyncIterator[str]: ...
 
-    async def patients(self, record_ids: Collection[str]) -> Mapping[str, str]:
-        """The patient of each of these records; what is unknown is left out. At most a page."""
+    async def names(self, record_ids: Collection[str]) -> Mapping[str, RecordName]:
+        """What these records go by; what is unknown is left out. At most a page."""
 
     async def next_number(self, prefix: str) -> str:
         """A human number that was never given out before: `OPD-000001`."""

@@ -154,6 +154,28 @@ async def test_opening_a_record_is_audited_also_where_it_is_denied_or_there_is_n
     ]
 
 
+async def test_a_socket_finds_a_record_by_its_number_in_any_case_as_calls_do(
+    household: Household,
+) -> None:
+    record_id = await household.record()
+    number = (await household.house.store.records.names({record_id}))[record_id].number
+
+    assert await opened(household, "nurse", number.lower()) is None
+    assert await opened(household, "nurse", f"{number}%00") == 4404
+
+    assert [e.record_id for e in await household.entries(action="open")] == [record_id, ""]
+
+
+async def test_lines_name_their_record_by_its_number(household: Household) -> None:
+    record_id = await household.record()
+    number = (await household.house.store.records.names({record_id}))[record_id].number
+
+    lines = await listed(household, "admin")
+
+    assert {line["number"] for line in lines if line["record_id"] == record_id} == {number}
+    assert {line["number"] for line in lines if not line["record_id"]} == {""}
+
+
 async def listed(household: Household, who: str, query: str = "") -> list[dict[str, Any]]:
     answer = await household.ask(who, "GET", f"/api/audit?{query}")
     assert answer.status_code == 200, answer.text

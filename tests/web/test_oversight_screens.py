@@ -91,6 +91,7 @@ def test_the_audit_trail_is_filtered_and_exported(
     supervisor.page.get_by_role("button", name="Show", exact=True).click()
     expect(lines).to_have_count(1)
     expect(lines).to_contain_text("Demo receptionist")
+    expect(lines).to_contain_text(server.record(record)["number"])
     with supervisor.page.expect_download() as saving:
         supervisor.page.get_by_role("button", name="Export (JSON lines)").click()
 

@@ -1,5 +1,5 @@
 /** What is around every screen: where to go, the sync chip, the person. */
-import { Button, Menu, useMantineColorScheme } from '@mantine/core'
+import { Button, Menu, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
 import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useRoute } from 'wouter'
@@ -72,11 +72,16 @@ function useHints(): void {
       if (workplace.isStoring) event.preventDefault() // a key of this instant is not on the disk yet
     }
     addEventListener('beforeunload', ask)
+    const doubt = (): void => {
+      void workplace.doubt()
+    }
     addEventListener('online', hint)
+    addEventListener('offline', doubt)
     document.addEventListener('visibilitychange', hint)
     return () => {
       removeEventListener('beforeunload', ask)
       removeEventListener('online', hint)
+      removeEventListener('offline', doubt)
       document.removeEventListener('visibilitychange', hint)
     }
   }, [workplace])
@@ -160,7 +165,8 @@ function UserMenu(): ReactNode {
   const me = useMe()
   const workplace = useWorkplace()
   const oversees = useOversees()
-  const { colorScheme, setColorScheme } = useMantineColorScheme()
+  const { setColorScheme } = useMantineColorScheme()
+  const shown = useComputedColorScheme('light')
   const [others, setOthers] = useState<readonly { name: string; count: number }[]>([])
 
   const readOthers = async (): Promise<void> => {
@@ -234,10 +240,10 @@ function UserMenu(): ReactNode {
         <Menu.Divider />
         <Menu.Item
           onClick={() => {
-            setColorScheme(colorScheme === 'dark' ? 'light' : 'dark')
+            setColorScheme(shown === 'dark' ? 'light' : 'dark')
           }}
         >
-          {colorScheme === 'dark' ? t('user.light') : t('user.dark')}
+          {shown === 'dark' ? t('user.light') : t('user.dark')}
         </Menu.Item>
         {oversees && (
           <Menu.Item component={Link} href="/audit">

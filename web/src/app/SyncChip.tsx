@@ -17,7 +17,7 @@ type State = 'trouble' | 'sign_in' | 'waiting' | 'sending' | 'conflict' | 'refus
 function stateOf(overview: Overview): State {
   if (overview.trouble !== null) return 'trouble'
   if (overview.waiting > 0 && overview.signInNeeded) return 'sign_in'
-  if (overview.waiting > 0 && !overview.reached) return 'waiting'
+  if (overview.waiting + overview.sending > 0 && !overview.reached) return 'waiting'
   if (overview.waiting + overview.sending > 0) return 'sending'
   if (overview.conflicts > 0) return 'conflict'
   if (overview.refused > 0) return 'refused'
@@ -51,7 +51,7 @@ export function SyncChip(): ReactNode {
         return t('chip.signIn', { count: overview.waiting })
       case 'waiting':
         return t('chip.waiting', {
-          count: overview.waiting,
+          count: overview.waiting + overview.sending, // sent to nobody, as far as anybody knows
           time: time(overview.offlineSince ?? Date.now()),
         })
       case 'sending':

@@ -23,7 +23,9 @@ export function hearEvents(workplace: Workplace, listener: Heard): () => void {
       heard: (event) => {
         for (const one of shared.listeners) one(event)
       },
-      became: () => undefined, // whoever must know for certain asks again by the clock
+      became: (state) => {
+        if (state === 'waiting') void workplace.doubt() // it broke off: is the server gone?
+      },
     })
   }
   shared.listeners.add(listener)

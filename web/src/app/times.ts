@@ -1,4 +1,5 @@
 /** Times, ages and sizes as people read them, in their language. Stored times stay ISO 8601. */
+import { directionOf } from '../i18n'
 
 const formats = new Map<string, Intl.DateTimeFormat>()
 
@@ -19,7 +20,14 @@ export function clockTime(at: number | string, language: string): string {
 
 export function dayAndTime(at: number | string, language: string): string {
   const date = new Date(at)
-  return Number.isNaN(date.getTime()) ? String(at) : `${dayOf(date, language)} ${clockTime(at, language)}`
+  if (Number.isNaN(date.getTime())) return String(at)
+  const said = `${dayOf(date, language)} ${clockTime(at, language)}`
+  return directionOf(language) === 'rtl' ? isolated(said) : said
+}
+
+/** Digits beside a name in Latin letters would be read with that name: the time is a line of its own. */
+function isolated(words: string): string {
+  return `\u2068${words}\u2069`
 }
 
 /** Today by the clock, else by the day, and beyond a year by the month: `10:31`, `12 Mar`, `Mar 2024`. */

@@ -1,10 +1,11 @@
 /** What I was told: by role or by name, newest first, until I say that I have seen it. */
 import type { Profile } from '@fieldchart/client'
 import { Button, Title } from '@mantine/core'
-import { type ReactNode, useCallback, useEffect, useState } from 'react'
+import { Fragment, type ReactNode, useCallback, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
+import { Arrow } from '../app/Arrow'
 import { ACKNOWLEDGED, type Notification, notifications } from '../app/Bell'
 import { useNow, useProfile, useWorkplace } from '../app/context'
 import { useEvents } from '../app/events'
@@ -105,13 +106,14 @@ function Told({ told, onSeen }: { told: Notification; onSeen: () => void }): Rea
         <strong>{title}</strong>{' '}
         <Link href={`/records/${told.record}${ABOUT_REFUSALS.has(told.event) ? '/conflicts' : ''}`}>{told.number ?? t('bell.openRecord')}</Link>
         <div className="quiet">
-          {[
-            minutes < SOON_MINUTES ? t('banner.ago', { count: minutes }) : dayAndTime(told.at, i18n.language),
-            who?.name ?? '',
-            profile.value === null ? '' : named(told, profile.value, t),
-          ]
-            .filter((part) => part !== '')
-            .join(' · ')}
+          {minutes < SOON_MINUTES ? t('banner.ago', { count: minutes }) : dayAndTime(told.at, i18n.language)}
+          {who?.name !== undefined && (
+            <>
+              {' · '}
+              <bdi>{who.name}</bdi>
+            </>
+          )}
+          {profile.value !== null && <About told={told} profile={profile.value} />}
         </div>
       </div>
       {told.acknowledged_at === null ? (
@@ -131,12 +133,20 @@ const ABOUT_REFUSALS: ReadonlySet<string> = new Set(['conflict', 'refusal_asked'
 const MOST_NAMED = 6
 
 /** The fields or steps that it is about: names, never values. */
-function named(told: Notification, profile: Profile, t: Parameters<typeof titleOf>[2]): string {
+function About({ told, profile }: { told: Notification; profile: Profile }): ReactNode {
+  const { t } = useTranslation()
   const fields = told.fields ?? (told.field === undefined ? [] : [told.field])
   if (fields.length > 0) {
     const titles = [...new Set(fields.map((field) => titleOf(profile, field, t)))]
-    return titles.slice(0, MOST_NAMED).join(', ') + (titles.length > MOST_NAMED ? ' …' : '')
+    return ` · ${titles.slice(0, MOST_NAMED).join(', ')}${titles.length > MOST_NAMED ? ' …' : ''}`
   }
   const step = (id: string | undefined): string => profile.steps.find((one) => one.id === id)?.title ?? ''
-  return [step(told.step), step(told.next_step)].filter((title) => title !== '').join(' → ')
+  return [step(told.step), step(told.next_step)]
+    .filter((title) => title !== '')
+    .map((title, index) => (
+      <Fragment key={title}>
+        {index === 0 ? ' · ' : <Arrow />}
+        {title}
+      </Fragment>
+    ))
 }

@@ -3,11 +3,12 @@
  * cached answers. What is not on screen is delivered and fetched by rounds.ts.
  */
 import { Api, type BoardRow, type CallOptions, type Listing, Problem, Unreachable } from './api.js'
-import { browserSocket, type MakeSocket } from './connection.js'
+import { browserSocket, type Link, type MakeSocket } from './connection.js'
 import { StorageTrouble, troubleOf } from './database.js'
 import type { Drafts } from './drafts.js'
 import type { Json } from './fields.js'
 import { FormDrafts } from './form_drafts.js'
+import { Heartbeat } from './heartbeat.js'
 import type { KeptRefusal } from './kept.js'
 import { Listeners } from './listeners.js'
 import { MadeHere } from './made_here.js'
@@ -35,6 +36,8 @@ interface Held {
   readonly record: OpenRecord
   users: number
   stop: () => void
+  /** As it was when it was last looked at. */
+  link: Link
   /** Whether it could connect when it was opened. */
   connecting: Promise<boolean>
 }
@@ -54,6 +57,7 @@ export class Workplace {
   readonly #closing = new Map<string, Promise<void>>()
   readonly #madeHere: MadeHere
   readonly #rounds: Rounds
+  readonly #heartbeat: Heartbeat
   readonly #formDrafts: FormDrafts
   #overview = nothingYet()
   #closed = false
@@ -74,6 +78,7 @@ export class Workplace {
     this.profiles = new ProfilesKept(store, this.api, (key, ask) => this.answer(key, ask))
     this.#formDrafts = new FormDrafts(store)
     this.#madeHere = new MadeHere(store, this.api, (answer) => this.#asked(answer))
+    this.#heartbeat = new Heartbeat((patience) => this.#askWhetherThere(patience))
     this.#rounds = new Rounds({
       store,
       clock: this.api.clock,
@@ -112,14 +117,16 @@ export class Workplace {
     return this.#overview
   }
 
-  /** Deliver in the background from now on. */
+  /** Deliver in the background from now on, and know whether the server is there. */
   start(): void {
     this.#rounds.start()
+    this.#heartbeat.start()
   }
 
   async close(): Promise<void> {
     this.#closed = true
     this.#rounds.stop()
+    this.#heartbeat.stop()
     const records = [...this.#held.values()].map((held) => {
       held.stop()
       return held.record.close()
@@ -168,6 +175,7 @@ export class Workplace {
       record,
       users: 1,
       stop: () => undefined,
+      link: record.status.link,
       connecting: Promise.resolve(false),
     }
     made.stop = record.statusChanges.add(() => {
@@ -259,9 +267,13 @@ export class Workplace {
   #statusChanged(id: string, held: Held): void {
     const { link, unstored } = held.record.status
     if (held.users <= 0 && unstored === 0 && this.#held.get(id) === held) this.#letGo(id, held)
-    if (link.kind === 'open') this.#reached(true)
-    else if (link.kind === 'waiting') this.#reached(false, link.since)
-    else if (link.kind === 'ended' && link.ended.band === 'sign_in') this.#needSignIn()
+    if (link !== held.link) {
+      // Only its news: a socket that nobody answers any more is open for a long time.
+      held.link = link
+      if (link.kind === 'open') this.#reached(true)
+      else if (link.kind === 'waiting') this.#reached(false, link.since)
+    }
+    if (link.kind === 'ended' && link.ended.band === 'sign_in') this.#needSignIn()
     else if (link.kind === 'ended' && link.ended.band === 'afresh') void this.#replace(id, held)
     // Bad news at once. Good news after reading the store, which knows what a record left behind.
     const counts = this.#counted()
@@ -286,7 +298,17 @@ export class Workplace {
   /** The network may be back: everybody tries now. A hint, never a truth. */
   hurry(): void {
     for (const { record } of this.#held.values()) record.hurry()
+    void this.#heartbeat.beat()
     void this.deliver()
+  }
+
+  /** Something says that the server may be gone: ask it now. */
+  doubt(): Promise<void> {
+    return this.#heartbeat.beat()
+  }
+
+  async #askWhetherThere(patience: AbortSignal): Promise<void> {
+    await this.#asked(this.api.call('GET', '/healthz', { signal: patience })).catch(() => undefined) // told
   }
 
   /** Send what waits of records that are not on screen. Single-flight. */

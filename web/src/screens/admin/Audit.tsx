@@ -21,6 +21,8 @@ interface AuditLine {
   readonly device: string
   readonly address: string
   readonly record_id: string
+  /** Empty of a record that is gone. */
+  readonly number: string
   readonly version: number
   readonly detail: string
 }
@@ -207,10 +209,11 @@ function Lines({ lines }: { lines: readonly AuditLine[] }): ReactNode {
               <td>{line.outcome === 'success' ? t('audit.success') : <strong>{outcomeSaid(line.outcome, t)}</strong>}</td>
               <td>
                 {line.record_id !== '' && (
-                  <Link href={`/records/${line.record_id}/history`}>
-                    …{line.record_id.slice(-6)} {line.version > 0 && t('banner.version', { version: line.version })}
+                  <Link className="number-link" href={`/records/${line.record_id}/history`}>
+                    {line.number || `…${line.record_id.slice(-6)}`}
                   </Link>
-                )}
+                )}{' '}
+                {line.version > 0 && <span className="quiet">{t('banner.version', { version: line.version })}</span>}
               </td>
               <td>
                 <bdi>{[line.device, line.address].filter((word) => word !== '').join(' · ')}</bdi>

@@ -1,6 +1,6 @@
 /** The steps of the visit, each with its sections; on a phone a strip above the form. */
 import type { Profile, SectionForm } from '@fieldchart/client'
-import type { ReactNode } from 'react'
+import { type ReactNode, useLayoutEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
@@ -49,6 +49,15 @@ export function Rail({ page }: { page: string }): ReactNode {
   const current = useField('record.current_step')
   const steps = useSteps()
   const now = useNow()
+  const strip = useRef<HTMLUListElement>(null)
+  useLayoutEffect(() => {
+    // On a phone the steps are a strip: the one that is open is to be seen there.
+    const here = strip.current?.querySelector('[aria-current=page]')?.getBoundingClientRect()
+    const around = strip.current?.getBoundingClientRect()
+    if (here === undefined || around === undefined) return
+    const beyond = here.left < around.left || here.right > around.right
+    if (beyond) strip.current?.scrollBy({ left: here.left + here.width / 2 - (around.left + around.width / 2) })
+  }, [page])
   const item = (id: string, title: string, facts: StepFacts | null, isCurrent: boolean): ReactNode => {
     const status = facts?.status ?? (isCurrent ? 'ready' : 'waiting')
     const since = facts?.started_at ?? facts?.ready_at
@@ -66,7 +75,7 @@ export function Rail({ page }: { page: string }): ReactNode {
             {title}
             {id !== ALL && <span className="visually-hidden"> {t(`step.${asStep(status)}`)}</span>}
             {since !== undefined && status !== 'completed' && status !== 'waiting' && (
-              <span className="quiet"> {t('queue.minutes', { count: minutesSince(since, now) })}</span>
+              <span className="quiet rail-time"> {t('queue.minutes', { count: minutesSince(since, now) })}</span>
             )}
           </span>
         </Link>
@@ -75,7 +84,7 @@ export function Rail({ page }: { page: string }): ReactNode {
   }
   return (
     <nav className="rail" aria-label={t('record.steps')}>
-      <ul>
+      <ul ref={strip}>
         {profile.steps.map((step) => item(step.id, step.title, steps?.[step.id] ?? null, step.id === current))}
         {item(ALL, t('record.everything'), null, false)}
         <PageLinks page={page} />

@@ -220,3 +220,43 @@ describe('an address', () => {
     await expect(here.idOf('OPD-0413')).rejects.toThrow('cannot be reached')
   })
 })
+
+describe('whether the server is there', () => {
+  test('is asked by the clock: nobody needs to open or send anything to hear that it is gone', async () => {
+    const here = await at(new FakeServer(), someone())
+    let answers = true
+    vi.stubGlobal('fetch', () =>
+      answers ? Promise.resolve(Response.json({ status: 'ok' })) : Promise.reject(new TypeError('no network')),
+    )
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+    here.start()
+    await vi.waitFor(() => {
+      expect(here.overview.reached).toBe(true)
+    })
+
+    answers = false
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(here.overview.reached).toBe(false)
+    expect(here.overview.offlineSince).not.toBeNull()
+
+    answers = true
+    await vi.advanceTimersByTimeAsync(3_000)
+    vi.useRealTimers()
+    expect(here.overview.reached).toBe(true)
+    expect(here.overview.offlineSince).toBeNull()
+  })
+
+  test('is asked at once when there is a doubt, and a socket that nobody answers says nothing of it', async () => {
+    const server = new FakeServer()
+    const here = await at(server, someone())
+    here.start()
+    const record = here.hold(RECORD)
+    await connected(server, record)
+    await here.doubt()
+    expect(here.overview.reached).toBe(false)
+
+    record.set('vitals.pulse', 80) // its socket is still open
+    await until(() => record.status.sending === 1, 'it is sent into the dark')
+    expect(here.overview.reached).toBe(false)
+  })
+})

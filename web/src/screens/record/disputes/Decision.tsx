@@ -213,7 +213,7 @@ function Provenance({ value }: { value: DisputedValue }): ReactNode {
   const skew = value.skew_ms ?? 0
   return (
     <span className="quiet">
-      {value.author.name} · {time(value.written_at)}
+      <bdi>{value.author.name}</bdi> · {time(value.written_at)}
       {late && ` · ${t('dispute.arrived', { time: time(value.at) })}`}
       {value.device !== '' && (
         <>

@@ -3,6 +3,7 @@ import { Button } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 
+import { Arrow } from '../../../app/Arrow'
 import { dayAndTime } from '../../../app/times'
 import { saidOf, titleOf } from '../../../fields/naming'
 import { useOnScreen } from '../context'
@@ -47,7 +48,7 @@ function ChangeItem(props: {
         {props.oneField !== true && <strong>{titleOf(profile, change.field, t)}</strong>}
         <span className="tag">{t(`history.kind.${change.kind}`)}</span>
         <span>
-          {who}
+          <bdi>{who}</bdi>
           {role !== undefined && <span className="quiet"> · {role}</span>}
         </span>
         {onShow !== undefined && (
@@ -120,10 +121,8 @@ function Values({ change }: { change: RecordChange }): ReactNode {
       <span className="visually-hidden">{t('history.before')} </span>
       <del>
         <bdi>{said(change.old)}</bdi>
-      </del>{' '}
-      <span aria-hidden className="arrow">
-        →
-      </span>{' '}
+      </del>
+      <Arrow />
       <span className="visually-hidden">{t('history.after')} </span>
       <ins>
         <bdi>{said(change.new)}</bdi>

@@ -19,7 +19,7 @@ export default function PrintPage(): ReactNode {
   if (sheet === undefined) return null
   return (
     <>
-      <div className="no-print title-row">
+      <div className="no-print title-row print-choice">
         <h2 className="page-title">{t('page.print')}</h2>
         <div className="filters">
           <NativeSelect
