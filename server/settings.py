@@ -102,6 +102,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     login_max_seconds: Annotated[
         int, _meta("s", "A log-in is over after so long, used or not (30 d).", ge=1)
     ] = 2_592_000
+    offline_unlock_days: Annotated[
+        int,
+        _meta(
+            "days",
+            "How long a device may let its people in by password without having reached the server.",
+            ge=1,
+            le=90,
+        ),
+    ] = 14
     login_touch_seconds: Annotated[
         int, _meta("s", "The last use of a log-in is stored at most so often.", ge=1)
     ] = 60

@@ -44,11 +44,13 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     """token: for `Authorization: Bearer` and subprotocol `bearer.<token>`; it is shown once.
 
     seal_key: base64 of 32 bytes that seal what is written offline (docs/protocol.md); shown once,
-    to be wiped from the device at signing out.
+    to be wiped from the device at signing out. offline_days: how long the device may let this person
+    in by password without having reached the server.
     """
 
     token: str
     seal_key: str
+    offline_days: int
     expires_at: Instant
     user: Account
 
@@ -86,6 +88,7 @@ async def sign_in(call: Call[LoginRequest, Empty]) -> Answer:
         value=SignedIn(
             token=token,
             seal_key=base64.b64encode(login.seal_key).decode(),
+            offline_days=call.house.settings.offline_unlock_days,
             expires_at=instant(login.expires_at),
             user=_account(user),
         ),

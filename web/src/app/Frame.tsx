@@ -6,12 +6,12 @@ import { Link, useRoute } from 'wouter'
 
 import { isLanguage, keepAllWords, LANGUAGES, speak } from '../i18n'
 import { Bell } from './Bell'
-import { useDevice, useListened, useMe, useOverviewOf, useProfiles, useWorkplace } from './context'
+import { useDevice, useListened, useMe, useNow, useOverviewOf, useProfiles, useWorkplace } from './context'
 import { useOversees } from './oversees'
 import { LostWork, NotedUnsent } from './LostWork'
 import { newVersion } from './new_version'
 import { SyncChip } from './SyncChip'
-import { initialsOf } from './times'
+import { dayAndTime, initialsOf } from './times'
 
 export function Frame({ children }: { children: ReactNode }): ReactNode {
   const { t } = useTranslation()
@@ -137,6 +137,7 @@ function Bars(): ReactNode {
           </Button>
         </div>
       )}
+      <OfflineEnd />
       {signInNeeded && (
         <div className="bar" data-kind="refused">
           <span className="bar-text">{t('frame.signInAgain')}</span>
@@ -155,6 +156,24 @@ function Bars(): ReactNode {
           <span className="bar-text">{t(`storage.${trouble.kind}`)}</span>
         </div>
       )}
+    </div>
+  )
+}
+
+/** So long before its end it is said that this device will let nobody in without the server. */
+const END_IS_NEAR_MS = 3 * 24 * 3_600_000
+
+/** Said while the server is out of reach, when the days are nearly over for which a password is enough here. */
+function OfflineEnd(): ReactNode {
+  const { t, i18n } = useTranslation()
+  const device = useDevice()
+  const reached = useOverviewOf((overview) => overview.reached)
+  useNow() // its end comes by itself
+  const until = device.offlineUntil
+  if (reached || until === null || until - Date.now() > END_IS_NEAR_MS) return null
+  return (
+    <div className="bar" data-kind="conflict" data-testid="offline-end">
+      <span className="bar-text">{t('frame.offlineEnd', { time: dayAndTime(until, i18n.language) })}</span>
     </div>
   )
 }

@@ -29,6 +29,14 @@ export const newVersion = {
     await device.stored()
     const waiting = registration?.waiting ?? null
     if (waiting !== null) await takenOver(waiting)
+    // What was typed meanwhile is stored too; from here on no box takes what nobody would store any more.
+    addEventListener('beforeinput', refuse, true)
+    try {
+      await device.stored()
+    } catch (error) {
+      removeEventListener('beforeinput', refuse, true)
+      throw error
+    }
     location.reload()
   },
 
@@ -38,6 +46,10 @@ export const newVersion = {
     askedAt = Date.now()
     registration.update().catch(() => undefined) // offline: the next time is soon enough
   },
+}
+
+function refuse(event: Event): void {
+  event.preventDefault()
 }
 
 /** Resolves when the worker that waited serves this window. */

@@ -142,6 +142,8 @@ function wordsOf(denial: Denial, t: Words): string {
       return t('signIn.tooOften', { count: denial.seconds ?? 30 })
     case 'unknown_offline':
       return t('signIn.unknownOffline')
+    case 'too_long_offline':
+      return t('signIn.tooLongOffline', { count: denial.days })
     case 'failed':
       return t('signIn.failed', { detail: failureSaid(denial.error, t) })
   }

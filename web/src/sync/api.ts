@@ -24,6 +24,8 @@ export interface SignedIn {
   readonly user: Account
   readonly login_id?: string
   readonly seal_key?: string
+  /** How long this person may be let in by password without the server. */
+  readonly offline_days?: number
 }
 
 export interface Listing<T> {
@@ -103,6 +105,8 @@ export interface CallOptions {
   readonly query?: Readonly<Record<string, string | number | undefined>>
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
+  /** Without saying who asks. */
+  readonly anonymous?: boolean
 }
 
 const NOT_MODIFIED = 304
@@ -112,13 +116,21 @@ export class Api {
   readonly #origin: string
   readonly #token: () => string | null
   readonly #onSignedOut: () => void
+  readonly #onKnown: () => void
   /** By the `Date` of each answer, to the second. */
   readonly clock = new ServerClock()
 
-  constructor(origin: string, token: () => string | null, onSignedOut: () => void = () => undefined) {
+  constructor(
+    origin: string,
+    token: () => string | null,
+    onSignedOut: () => void = () => undefined,
+    /** The server has just taken the token for good. */
+    onKnown: () => void = () => undefined,
+  ) {
     this.#origin = origin
     this.#token = token
     this.#onSignedOut = onSignedOut
+    this.#onKnown = onKnown
   }
 
   /** What time it is on the server, to the second, by its last answer. */
@@ -143,7 +155,7 @@ export class Api {
     for (const [name, value] of Object.entries(options.query ?? {})) {
       if (value !== undefined && value !== '') url.searchParams.set(name, String(value))
     }
-    const token = this.#token()
+    const token = options.anonymous === true ? null : this.#token()
     let answer: Response
     try {
       answer = await fetch(url, {
@@ -166,7 +178,10 @@ export class Api {
     const date = Date.parse(answer.headers.get('Date') ?? '')
     // Its seconds are cut: half of one is the smaller error.
     if (!Number.isNaN(date)) this.clock.heard(date + 500)
-    if (answer.ok) return answer
+    if (answer.ok) {
+      if (token !== null) this.#onKnown()
+      return answer
+    }
     if (answer.status === 401 && token !== null) this.#onSignedOut()
     throw new Problem(answer.status, await problemBody(answer), retryAfter(answer))
   }

@@ -9,7 +9,7 @@ import { Api, Problem, Unreachable, type SignedIn } from './api.js'
 import type { MakeSocket } from './connection.js'
 import { Listeners } from './listeners.js'
 import type { Delivery, Writer } from './outgoing.js'
-import { People, unlockFor, type Login, type Person } from './people.js'
+import { OFFLINE_DAYS, offlineUntil, People, unlockFor, type Login, type Person } from './people.js'
 import { bytesOfBase64 } from './seal.js'
 import { PersonStore } from './store.js'
 import { ulid } from './ulid.js'
@@ -29,6 +29,8 @@ export type Denial =
   | { readonly why: 'too_often'; readonly seconds: number | null }
   /** The server is out of reach, and this device does not know the person. */
   | { readonly why: 'unknown_offline' }
+  /** The server is out of reach, and has been for longer than this device may do without it. */
+  | { readonly why: 'too_long_offline'; readonly days: number }
   | { readonly why: 'failed'; readonly error: unknown }
 
 export interface DeviceOptions {
@@ -45,6 +47,9 @@ export class Device {
   readonly tab = ulid()
   readonly #options: DeviceOptions
   #at: AtDevice | null = null
+  /** When the server last answered who is here, 0: not since they came; and what of it is stored. */
+  #knownAt = 0
+  #keptKnownAt = 0
 
   private constructor(people: People, options: DeviceOptions) {
     this.people = people
@@ -89,6 +94,8 @@ export class Device {
       name: user.name,
       roles: user.roles,
       lastUsedAt: Date.now(),
+      knownAt: Date.now(),
+      ...(signedIn.offline_days === undefined ? {} : { offlineDays: signedIn.offline_days }),
       login,
       unlock: known?.unlock ?? null,
     }
@@ -105,6 +112,7 @@ export class Device {
     const at = this.#at
     if (at === null || !at.locked || at.person.userId !== known.userId) return false
     if (known.login === null || at.workplace.overview.signInNeeded) return false
+    if (isOver(known)) return false
     if ((await this.people.recognises(known, password)) !== true) return false
     this.#becomes({ ...at, locked: false })
     return true
@@ -112,6 +120,8 @@ export class Device {
 
   async #signInOffline(known: Person | undefined, password: string): Promise<Denial | null> {
     if (known === undefined) return { why: 'unknown_offline' }
+    // Their work stays on the device, and leaves it with whoever connects next.
+    if (isOver(known)) return { why: 'too_long_offline', days: known.offlineDays ?? OFFLINE_DAYS }
     const right = await this.people.recognises(known, password)
     if (right === null) return { why: 'unknown_offline' }
     if (!right) return { why: 'wrong' }
@@ -182,12 +192,16 @@ export class Device {
       return
     }
     await this.leave()
+    this.#knownAt = this.#keptKnownAt = 0
     const workplace = await Workplace.open(person.userId, {
       origin: this.#options.origin,
       tab: this.tab,
       writer: () => this.#writer(person.userId),
       othersFor: (record) => this.#othersFor(person.userId, record),
       othersWaiting: () => this.#othersWaiting(person.userId),
+      known: () => {
+        this.#known(person.userId)
+      },
       ...(this.#options.makeSocket === undefined ? {} : { makeSocket: this.#options.makeSocket }),
     })
     this.#becomes({ person, workplace, locked: false })
@@ -205,6 +219,25 @@ export class Device {
     if (stored.login.token === at.person.login?.token) return
     this.#becomes({ ...at, person: stored })
     at.workplace.signedIn()
+  }
+
+  /** The server has just answered somebody; stored once an hour, because it does so all the time. */
+  #known(userId: string): void {
+    if (this.#at?.person.userId !== userId) return
+    const now = Date.now()
+    this.#knownAt = now
+    if (Math.abs(now - this.#keptKnownAt) < KNOWN_EVERY_MS) return
+    this.#keptKnownAt = now
+    this.people.keepKnown(userId, now).catch(() => {
+      this.#keptKnownAt = 0 // the next answer tries again
+    })
+  }
+
+  /** Until when who is here gets in without the server; null: nobody is here. */
+  get offlineUntil(): number | null {
+    if (this.#at === null) return null
+    const { person } = this.#at
+    return offlineUntil(this.#knownAt > 0 ? { ...person, knownAt: this.#knownAt } : person)
   }
 
   #writer(userId: string): Writer {
@@ -273,6 +306,13 @@ export class Device {
       store.close()
     }
   }
+}
+
+const KNOWN_EVERY_MS = 3_600_000
+
+/** Whether this device may not let them in any more without the server. */
+function isOver(person: Person): boolean {
+  return Date.now() > offlineUntil(person)
 }
 
 async function loginOf(origin: string, signedIn: SignedIn): Promise<Login> {

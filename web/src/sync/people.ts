@@ -16,6 +16,10 @@ export interface Person {
   readonly name: string
   readonly roles: readonly string[]
   readonly lastUsedAt: number
+  /** When the server last said that it is them; not of people whom an older version of the app kept. */
+  readonly knownAt?: number
+  /** How many days after that this device lets them in without the server, as the server said. */
+  readonly offlineDays?: number
   /** Null once signed out, here or by the server. */
   readonly login: Login | null
   readonly unlock: Unlock | null
@@ -33,6 +37,16 @@ export interface Unlock {
   readonly salt: string
   readonly hash: string
   readonly failures: number
+}
+
+/** Where the server has not said how long. */
+export const OFFLINE_DAYS = 14
+const DAY_MS = 24 * 3_600_000
+
+/** Until when this device lets somebody in without the server. A clock that was set back gives more time: it
+ * is the device's own, and its owner must not lose a day's work to a flat battery. */
+export function offlineUntil(person: Person): number {
+  return (person.knownAt ?? person.lastUsedAt) + (person.offlineDays ?? OFFLINE_DAYS) * DAY_MS
 }
 
 const NAME = 'fieldchart-device'
@@ -87,6 +101,15 @@ export class People {
       const people = in_.objectStore('people')
       const person = (await asked(people.get(userId))) as Person | undefined
       if (person !== undefined) await asked(people.put({ ...person, unlock }))
+    })
+  }
+
+  /** The server has just said that it is them. */
+  async keepKnown(userId: string, knownAt: number): Promise<void> {
+    await transact(this.#database, ['people'], 'readwrite', async (in_) => {
+      const people = in_.objectStore('people')
+      const person = (await asked(people.get(userId))) as Person | undefined
+      if (person !== undefined) await asked(people.put({ ...person, knownAt }))
     })
   }
 

@@ -30,6 +30,8 @@ export interface Place {
   /** Records for which others left sealed work. */
   readonly othersWaiting: () => Promise<readonly string[]>
   readonly makeSocket?: MakeSocket
+  /** The server has just answered this person: their log-in holds. */
+  readonly known?: () => void
 }
 
 interface Held {
@@ -73,6 +75,9 @@ export class Workplace {
       () => place.writer().token,
       () => {
         this.#needSignIn()
+      },
+      () => {
+        place.known?.()
       },
     )
     this.profiles = new ProfilesKept(store, this.api, (key, ask) => this.answer(key, ask))
@@ -308,7 +313,7 @@ export class Workplace {
   }
 
   async #askWhetherThere(patience: AbortSignal): Promise<void> {
-    await this.#asked(this.api.call('GET', '/healthz', { signal: patience })).catch(() => undefined) // told
+    await this.#asked(this.api.call('GET', '/healthz', { signal: patience, anonymous: true })).catch(() => undefined) // told
   }
 
   /** Send what waits of records that are not on screen. Single-flight. */

@@ -7,6 +7,7 @@ import { useTranslation } from 'react-i18next'
 
 import { useWorkplace } from '../../app/context'
 import { EditorOf } from '../../fields/editors'
+import { useKeptText } from '../../app/kept_text'
 import { failureSaid } from '../../app/server_words'
 import { titleOfStep, To } from './behind'
 import type { Approval } from './overview'
@@ -15,7 +16,9 @@ export function ApprovalLine(props: { approval: Approval; profile: Profile; onDo
   const { t } = useTranslation()
   const { api } = useWorkplace()
   const { approval, profile } = props
-  const [returning, setReturning] = useState(false)
+  const [returning, setReturning] = useState<boolean | null>(null)
+  const [reason, setReason] = useKeptText(`${approval.id} return ${approval.step}`)
+  const isReturning = returning ?? reason !== '' // what was half written comes up again
   const [lacking, setLacking] = useState<readonly FieldForm[]>([])
   const [said, setSaid] = useState('')
   const run = async (work: () => Promise<unknown>): Promise<void> => {
@@ -47,23 +50,30 @@ export function ApprovalLine(props: { approval: Approval; profile: Profile; onDo
         <Button onClick={() => void run(() => call(approval.approve))}>{t('dashboard.approve')}</Button>
         <Button
           variant="default"
-          aria-expanded={returning}
+          aria-expanded={isReturning}
           onClick={() => {
-            setReturning(!returning)
+            setReturning(!isReturning)
           }}
         >
           {t('handOff.return')}
         </Button>
       </Group>
-      {returning && (
+      {isReturning && (
         <SendBack
           approval={approval}
           profile={profile}
-          onSend={(to, reason) => void run(() => call(approval.send_back, { reason, ...(to === '' ? {} : { to }) }))}
+          reason={reason}
+          onReason={setReason}
+          onSend={(to, why) =>
+            void run(async () => {
+              await call(approval.send_back, { reason: why, ...(to === '' ? {} : { to }) })
+              setReason('')
+            })
+          }
         />
       )}
       {said !== '' && <p role="alert">{said}</p>}
-      {!returning && lacking.length > 0 && (
+      {!isReturning && lacking.length > 0 && (
         <Lacking
           fields={lacking}
           onWritten={(fields) => void run(() => write(fields).then(() => call(approval.approve)))}
@@ -83,18 +93,19 @@ function fieldsOf(error: Problem, profile: Profile): readonly FieldForm[] {
 function SendBack(props: {
   approval: Approval
   profile: Profile
+  reason: string
+  onReason: (reason: string) => void
   onSend: (to: string, reason: string) => void
 }): ReactNode {
   const { t } = useTranslation()
   const steps = props.approval.returns_to
   const [to, setTo] = useState(steps.at(-1) ?? '')
-  const [reason, setReason] = useState('')
   return (
     <form
       className="inline-form"
       onSubmit={(event) => {
         event.preventDefault()
-        props.onSend(to, reason)
+        props.onSend(to, props.reason)
       }}
     >
       <NativeSelect
@@ -109,12 +120,12 @@ function SendBack(props: {
         label={t('conflict.reason')}
         required
         autoFocus
-        value={reason}
+        value={props.reason}
         onChange={(event) => {
-          setReason(event.currentTarget.value)
+          props.onReason(event.currentTarget.value)
         }}
       />
-      <Button type="submit" disabled={reason.trim() === ''}>
+      <Button type="submit" disabled={props.reason.trim() === ''}>
         {t('dashboard.sendBack')}
       </Button>
     </form>

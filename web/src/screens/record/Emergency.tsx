@@ -5,6 +5,7 @@ import { type FormEvent, type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { useMe, useNow, useWorkplace } from '../../app/context'
+import { useKeptText } from '../../app/kept_text'
 import { failureSaid } from '../../app/server_words'
 import { clockTime } from '../../app/times'
 import { useField, useOnScreen, usePeople } from './context'
@@ -21,7 +22,7 @@ const NOT_NEEDED = 409
 export function EmergencyAccess({ record, alone }: { record: OpenRecord; alone: boolean }): ReactNode {
   const { t } = useTranslation()
   const workplace = useWorkplace()
-  const [reason, setReason] = useState('')
+  const [reason, setReason] = useKeptText(`${record.id} emergency`)
   const [said, setSaid] = useState('')
   const start = async (event: FormEvent): Promise<void> => {
     event.preventDefault()
@@ -33,6 +34,7 @@ export function EmergencyAccess({ record, alone }: { record: OpenRecord; alone: 
       await workplace.api.call('POST', `/api/records/${record.id}/break-glass`, {
         body: { reason: reason.trim() },
       })
+      setReason('')
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== NOT_NEEDED) {
         if (error instanceof Unreachable) setSaid(t('lock.notReached'))

@@ -7,6 +7,7 @@ import { useTranslation } from 'react-i18next'
 import { useLocation } from 'wouter'
 
 import { useMe, useStatusOf } from '../../app/context'
+import { useKeptText } from '../../app/kept_text'
 import { useField, useOnScreen, useSteps } from './context'
 import { sectionsOf } from './Rail'
 
@@ -23,7 +24,9 @@ export function HandOff({ page }: { page: string }): ReactNode {
   const step = profile.steps.find((one) => one.id === current) ?? (current === undefined ? profile.steps[0] : undefined)
   const asked = useField(`progress.${step?.id ?? ''}`) !== undefined
   const missing = useMissing(step)
-  const [returning, setReturning] = useState(false)
+  const [returning, setReturning] = useState<boolean | null>(null)
+  const [reason, setReason] = useKeptText(`${record.id} return ${step?.id ?? ''}`)
+  const isReturning = returning ?? reason !== '' // what was half written comes up again
   const unborn = current === undefined
   if (step === undefined || !(open || unborn)) return null
   const mine = step.role !== null && me.roles.includes(step.role)
@@ -76,9 +79,9 @@ export function HandOff({ page }: { page: string }): ReactNode {
           {step.returns_to.length > 0 && !asked && (
             <Button
               variant="default"
-              aria-expanded={returning}
+              aria-expanded={isReturning}
               onClick={() => {
-                setReturning(!returning)
+                setReturning(!isReturning)
               }}
             >
               {t('handOff.return')}
@@ -93,12 +96,15 @@ export function HandOff({ page }: { page: string }): ReactNode {
           </Button>
         </Group>
       )}
-      {returning && mine && (
+      {isReturning && mine && (
         <Return
           profile={profile}
           step={step}
-          onReturn={(to, reason) => {
-            ask('return', { to, reason })
+          reason={reason}
+          onReason={setReason}
+          onReturn={(to, why) => {
+            ask('return', { to, reason: why })
+            setReason('')
             setReturning(false)
           }}
         />
@@ -159,11 +165,12 @@ function focusOn(name: string, left: number = FRAMES): void {
 function Return(props: {
   profile: Profile
   step: StepForm
+  reason: string
+  onReason: (reason: string) => void
   onReturn: (to: string, reason: string) => void
 }): ReactNode {
   const { t } = useTranslation()
   const [to, setTo] = useState(props.step.returns_to.at(-1) ?? '')
-  const [reason, setReason] = useState('')
   const title = (id: string): string => props.profile.steps.find((one) => one.id === id)?.title ?? id
   return (
     <Group gap="xs" align="end" className="return">
@@ -177,15 +184,15 @@ function Return(props: {
       />
       <TextInput
         label={t('conflict.reason')}
-        value={reason}
+        value={props.reason}
         onChange={(event) => {
-          setReason(event.currentTarget.value)
+          props.onReason(event.currentTarget.value)
         }}
       />
       <Button
-        disabled={reason.trim() === ''}
+        disabled={props.reason.trim() === ''}
         onClick={() => {
-          props.onReturn(to, reason.trim())
+          props.onReturn(to, props.reason.trim())
         }}
       >
         {t('handOff.sendBack')}

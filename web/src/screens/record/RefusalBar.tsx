@@ -5,6 +5,7 @@ import { type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { useMe, useStatusOf, useWorkplace } from '../../app/context'
+import { useKeptText } from '../../app/kept_text'
 import { failureSaid, refusalSaid } from '../../app/server_words'
 import { dayAndTime } from '../../app/times'
 import { saidOf, titleOf } from '../../fields/naming'
@@ -111,7 +112,8 @@ function RefusalBar(props: {
   const { record, profile } = useOnScreen()
   const { fields, standing } = props
   const [said, setSaid] = useState('')
-  const [reason, setReason] = useState<string | null>(null)
+  const [asking, setAsking] = useState(false)
+  const [reason, setReason] = useKeptText(`${record.id} refusals ${standing.map((one) => one.id).join(' ')}`)
   const inWords = (field: string, value: Json): string => saidOf(profile, field, value, t, i18n.language)
   const entitled =
     standing.length > 0 &&
@@ -130,6 +132,7 @@ function RefusalBar(props: {
           { body },
         )
       }
+      setReason('')
       props.onDecided()
     } catch (error) {
       if (error instanceof Unreachable) setSaid(t('conflict.offline'))
@@ -137,7 +140,7 @@ function RefusalBar(props: {
     }
   }
   const dismiss = (): void => {
-    if (!props.own) setReason('')
+    if (!props.own) setAsking(true)
     // Seen by its author: that is reason enough, and where the server is away it stays in its list.
     else if (standing.length === 0) props.onDecided()
     else void decide('dismiss', { reason: t('refusal.seen') })
@@ -186,7 +189,7 @@ function RefusalBar(props: {
             onFailure={setSaid}
           />
         )}
-        {reason === null ? (
+        {!asking && reason === '' ? (
           <Button size="sm" variant="default" onClick={dismiss}>
             {t('refusal.dismiss')}
           </Button>

@@ -8,6 +8,8 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
+/** scrypt, on a machine that runs other suites beside. */
+const SLOW_MS = 30_000
 const NURSE_ID = 'nurse-who-leaves'
 
 /** A server that signs the nurse in and answers nothing else. */
@@ -51,3 +53,34 @@ test('who signs out takes their records off the device, and leaves what is not s
   left.close()
   await device.close()
 })
+
+test('a password lets in without the server for so many days as it said, and what is unsent outlasts them', async () => {
+  const days = 3
+  vi.stubGlobal('fetch', async (url: URL, request: RequestInit) => {
+    const answer = (await (await signsIn(url, request)).json()) as object
+    return Response.json({ ...answer, offline_days: days })
+  })
+  const device = await Device.open({ origin: 'http://clinic.test', makeSocket: new FakeServer().makeSocket })
+  expect(await device.signIn('nurse', 'secret')).toBeNull()
+  await vi.waitFor(async () => {
+    expect((await device.people.all())[0]?.unlock).not.toBeNull() // a slow hash, on purpose
+  }, SLOW_MS)
+  const record = device.at?.workplace.hold(RECORD)
+  await record?.loading
+  record?.set('vitals.pulse', 80)
+  await record?.stored()
+  vi.stubGlobal('fetch', () => Promise.reject(new TypeError('no network')))
+  const signedInAt = Date.now()
+  device.lock()
+
+  vi.spyOn(Date, 'now').mockReturnValue(signedInAt + days * 86_400_000 - 60_000)
+  expect(await device.signIn('nurse', 'secret')).toBeNull()
+  expect(device.offlineUntil).toBeLessThanOrEqual(Date.now() + 61_000)
+  device.lock()
+  vi.spyOn(Date, 'now').mockReturnValue(signedInAt + days * 86_400_000 + 60_000)
+  expect(await device.signIn('nurse', 'secret')).toEqual({ why: 'too_long_offline', days })
+
+  expect((await device.unsent()).get(NURSE_ID)).toBe(1)
+  vi.restoreAllMocks()
+  await device.close()
+}, 2 * SLOW_MS)

@@ -8,6 +8,7 @@ import { type FormEvent, type KeyboardEvent, type ReactNode, useId, useRef, useS
 import { useTranslation } from 'react-i18next'
 
 import { useWorkplace } from '../../../app/context'
+import { useKeptText } from '../../../app/kept_text'
 import { dayAndTime } from '../../../app/times'
 import { EditorOf } from '../../../fields/editors'
 import { saidOf } from '../../../fields/naming'
@@ -34,8 +35,9 @@ export function Decision(props: { conflict: Conflict; etag: string; onDecided: (
   const form = useRef<HTMLFormElement>(null)
   const reasonBox = useRef<HTMLInputElement>(null)
   const [chosen, setChosen] = useState<Choice | null>(null)
-  const [other, setOther] = useState('')
-  const [reason, setReason] = useState('')
+  const name = `${record.id} conflict ${conflict.id}`
+  const [other, setOther] = useKeptText(`${name} value`)
+  const [reason, setReason] = useKeptText(name)
   const [busy, setBusy] = useState(false)
   const [failure, setFailure] = useState('')
   const field = fieldNamed(profile, conflict.field)
@@ -90,6 +92,8 @@ export function Decision(props: { conflict: Conflict; etag: string; onDecided: (
     setBusy(true)
     try {
       await decide(workplace.api, record.id, conflict, { value: decision.value, reason: reason.trim() }, props.etag)
+      setOther('')
+      setReason('')
     } catch (error) {
       setFailure(failureSaid(error, t))
     }

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
 import { useMe, useWorkplace } from '../../../app/context'
+import { useKeptText } from '../../../app/kept_text'
 import { dayAndTime } from '../../../app/times'
 import { saidOf, titleOf } from '../../../fields/naming'
 import { AskRole } from './AskRole'
@@ -85,8 +86,9 @@ function Actions(props: {
   const workplace = useWorkplace()
   const { refusal, record, profile } = props
   const [dismissing, setDismissing] = useState(false)
-  const [reason, setReason] = useState('')
+  const [reason, setReason] = useKeptText(`${record} refusal ${refusal.id}`)
   const [failure, setFailure] = useState('')
+  const isDismissing = dismissing || reason !== '' // what was half written comes up again
   const power = profile.powers.includes('apply_refusals')
   const section = refusal.field.split('.')[0] ?? ''
   const form = fieldNamed(profile, refusal.field) ?? fieldNamed(profile, section)
@@ -118,7 +120,7 @@ function Actions(props: {
         {!hopeless && !mayApply && (
           <AskRole refusals={[refusal]} record={record} profile={profile} onFailure={setFailure} />
         )}
-        {mayDismiss && !dismissing && (
+        {mayDismiss && !isDismissing && (
           <Button
             variant="default"
             onClick={() => {
@@ -128,12 +130,12 @@ function Actions(props: {
             {t('dispute.dismiss')}
           </Button>
         )}
-        {dismissing && (
+        {isDismissing && (
           <form
             className="inline-form"
             onSubmit={(event) => {
               event.preventDefault()
-              void run(() => dismissRefusal(workplace.api, record, refusal.id, reason))
+              void run(() => dismissRefusal(workplace.api, record, refusal.id, reason).then(() => { setReason('') }))
             }}
           >
             <TextInput
