@@ -106,7 +106,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int,
         _meta(
             "days",
-            "How long a device may let its people in by password without having reached the server.",
+            "How long a device lets its people in by password without reaching the server.",
             ge=1,
             le=90,
         ),

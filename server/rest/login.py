@@ -44,8 +44,8 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     """token: for `Authorization: Bearer` and subprotocol `bearer.<token>`; it is shown once.
 
     seal_key: base64 of 32 bytes that seal what is written offline (docs/protocol.md); shown once,
-    to be wiped from the device at signing out. offline_days: how long the device may let this person
-    in by password without having reached the server.
+    to be wiped from the device at signing out. offline_days: how long the device may let this
+    person in by password without having reached the server.
     """
 
     token: str
