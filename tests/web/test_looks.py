@@ -52,6 +52,18 @@ def test_a_button_does_not_touch_the_sheet_on_a_phone(
     assert sheet["y"] - (button["y"] + button["height"]) >= 8
 
 
+def test_a_value_stands_apart_from_its_unit_whichever_way_one_reads(
+    server: LiveServer, open_window: OpenWindow
+) -> None:
+    window = open_window(server, "clinical_officer", language="ar-EG")
+    window.open_record(demo_record(server), "triage")
+
+    value = '[data-field="vitals.systolic"] .field-value'
+    expect(window.page.locator(value)).to_have_text("124 mmHg")
+    figure, unit = box_of(window, f"{value} bdi"), box_of(window, f"{value} .unit")
+    assert figure["x"] - (unit["x"] + unit["width"]) >= 3
+
+
 def test_an_arrow_between_steps_points_the_way_one_reads(
     server: LiveServer, open_window: OpenWindow
 ) -> None:

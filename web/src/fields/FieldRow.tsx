@@ -69,7 +69,8 @@ function ReadOnly({ form, value }: { form: FieldForm; value: Json | undefined })
   return (
     <span className="field-value">
       <bdi>{form.value.type === 'boolean' ? t(value === true ? 'field.yes' : 'field.no') : text}</bdi>
-      {form.value.unit !== '' && <span className="unit"> {form.value.unit}</span>}
+      {form.value.unit !== '' && ' ' /* outside of the unit, which reads from the left everywhere */}
+      {form.value.unit !== '' && <span className="unit">{form.value.unit}</span>}
     </span>
   )
 }

@@ -1,7 +1,7 @@
 /** What I was told: by role or by name, newest first, until I say that I have seen it. */
 import type { Profile } from '@fieldchart/client'
 import { Button, Title } from '@mantine/core'
-import { Fragment, type ReactNode, useCallback, useEffect, useState } from 'react'
+import { Fragment, type ReactNode, useCallback, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
@@ -9,38 +9,25 @@ import { Arrow } from '../app/Arrow'
 import { ACKNOWLEDGED, type Notification, notifications } from '../app/Bell'
 import { useNow, useProfile, useWorkplace } from '../app/context'
 import { useEvents } from '../app/events'
+import { PAGE, Paged, SettledToo, usePages } from '../app/pages'
 import { dayAndTime, minutesSince } from '../app/times'
 import { titleOf } from '../fields/naming'
-import { eventSaid, failureSaid } from '../app/server_words'
+import { eventSaid } from '../app/server_words'
 
-const PAGE = 50
 const SOON_MINUTES = 60
 
 export default function Notifications(): ReactNode {
   const { t } = useTranslation()
   const workplace = useWorkplace()
-  const [items, setItems] = useState<readonly Notification[] | null>(null)
-  const [next, setNext] = useState<string | null>(null)
   const [all, setAll] = useState(false)
-  const [failure, setFailure] = useState('')
-  const read = useCallback(
-    async (cursor: string) => {
-      try {
-        const page = await notifications(workplace, { status: all ? 'all' : 'unread', limit: PAGE, cursor })
-        setItems((before) => (cursor === '' ? page.items : [...(before ?? []), ...page.items]))
-        setNext(page.next)
-        setFailure('')
-      } catch (error) {
-        setFailure(failureSaid(error, t))
-      }
-    },
-    [workplace, all, t],
+  const ask = useCallback(
+    (cursor: string) => notifications(workplace, { status: all ? 'all' : 'unread', limit: PAGE, cursor }),
+    [workplace, all],
   )
-  useEffect(() => {
-    void read('')
-  }, [read])
+  const pages = usePages(ask)
+  const { items, read, failed } = pages
   useEvents((event) => {
-    if (event.event !== 'board' && event.event !== 'dashboard') void read('')
+    if (event.event !== 'board' && event.event !== 'dashboard') void read()
   })
   const acknowledge = async (ids: readonly string[]): Promise<void> => {
     try {
@@ -48,10 +35,10 @@ export default function Notifications(): ReactNode {
         await workplace.api.call('POST', `/api/notifications/${encodeURIComponent(id)}/ack`)
       }
     } catch (error) {
-      setFailure(failureSaid(error, t))
+      failed(error)
     }
     dispatchEvent(new Event(ACKNOWLEDGED))
-    await read('')
+    await read()
   }
   const waiting = items?.filter((one) => one.acknowledged_at === null) ?? []
   return (
@@ -66,29 +53,14 @@ export default function Notifications(): ReactNode {
           </Button>
         )}
       </div>
-      <label className="check">
-        <input
-          type="checkbox"
-          checked={all}
-          onChange={(event) => {
-            setAll(event.currentTarget.checked)
-          }}
-        />
-        {t('bell.seenToo')}
-      </label>
-      {failure !== '' && <p role="alert">{failure}</p>}
-      {items === null && failure === '' && <p role="status">{t('loading')}</p>}
-      {items?.length === 0 && <p>{t('bell.none')}</p>}
-      <ul className="changes" aria-live="polite">
-        {items?.map((one) => (
-          <Told key={one.id} told={one} onSeen={() => void acknowledge([one.id])} />
-        ))}
-      </ul>
-      {next !== null && (
-        <Button variant="default" onClick={() => void read(next)}>
-          {t('history.more')}
-        </Button>
-      )}
+      <SettledToo label={t('bell.seenToo')} checked={all} onChecked={setAll} />
+      <Paged pages={pages} none={t('bell.none')}>
+        <ul className="changes" aria-live="polite">
+          {items?.map((one) => (
+            <Told key={one.id} told={one} onSeen={() => void acknowledge([one.id])} />
+          ))}
+        </ul>
+      </Paged>
     </section>
   )
 }

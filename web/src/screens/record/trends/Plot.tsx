@@ -5,6 +5,7 @@ import { useComputedColorScheme } from '@mantine/core'
 import { type ReactNode, useEffect, useRef } from 'react'
 import uPlot from 'uplot'
 
+import { figuresAt, timesAt } from './axes'
 import type { Series } from './series'
 
 const HEIGHT_PX = 180
@@ -49,8 +50,8 @@ function optionsOf(series: Series, language: string, element: HTMLElement): uPlo
     cursor: { drag: { x: false, y: false } },
     scales: { x: { range: () => xRange(series) }, y: { range: () => yRange(series) } },
     axes: [
-      { ...axis, values: (_plot, at) => timesOf(at, language), space: 90, size: 34 },
-      { ...axis, size: 52 },
+      { ...axis, values: (_plot, at) => timesAt(at, language), space: 90, size: 34 },
+      { ...axis, values: (_plot, at) => figuresAt(at, language), size: 52 },
     ],
     series: [{}, { stroke: line, width: 2, points: { show: true, size: 8, fill: line } }],
     hooks: {
@@ -64,7 +65,6 @@ function optionsOf(series: Series, language: string, element: HTMLElement): uPlo
 }
 
 const HOUR_S = 3600
-const DAY_S = 24 * HOUR_S
 
 /** A single point, or points of one moment, stand in the middle of an hour. */
 function xRange(series: Series): [number, number] {
@@ -94,14 +94,4 @@ function drawBand(plot: uPlot, series: Series, colour: string): void {
   plot.ctx.fillStyle = colour
   plot.ctx.fillRect(left, upper, width, lower - upper)
   plot.ctx.restore()
-}
-
-function timesOf(at: readonly number[], language: string): string[] {
-  const [first = 0] = at
-  const span = (at.at(-1) ?? first) - first
-  const format = new Intl.DateTimeFormat(
-    language,
-    span < 2 * DAY_S ? { hour: '2-digit', minute: '2-digit' } : { day: '2-digit', month: 'short', year: '2-digit' },
-  )
-  return at.map((seconds) => format.format(new Date(seconds * 1000)))
 }
