@@ -121,9 +121,13 @@ def test_the_banner_stays_while_the_form_scrolls(
 ) -> None:
     window = open_window(server, "nurse", size="phone")
     show(window, "/records/{record}/all", demo_record(server))
-    window.expect_synced()  # what comes makes the form longer
-    window.page.locator(".sections > :last-child").scroll_into_view_if_needed()
-    expect(window.page.locator(".sections > :last-child")).to_be_in_viewport()
+    # Again until it stays there: what comes meanwhile makes the form longer.
+    window.until(
+        "async () => { const last = document.querySelector('.sections > :last-child');"
+        " last.scrollIntoView(); await new Promise(requestAnimationFrame);"
+        " const { top, bottom } = last.getBoundingClientRect();"
+        " return bottom > 0 && top < innerHeight }"
+    )
 
     expect(window.page.locator(".banner h1")).to_be_in_viewport()
     expect(window.page.locator(".allergies")).to_be_in_viewport()
