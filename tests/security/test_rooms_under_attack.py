@@ -150,6 +150,8 @@ class Broken:
     def propose(self, frame: object) -> object:
         raise AssertionError("a mistake of ours")
 
+    propose_now = propose
+
 
 def _new() -> NewRecord:
     return NewRecord(profile="outpatient", fields={"demographics.family_name": "TESTCASE"})
