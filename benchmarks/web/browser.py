@@ -1,5 +1,6 @@
 """A window of Chromium with probes in it, and what its main thread used."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,7 +66,12 @@ class Window:
         )
 
     def until(self, holds: str, argument: object = None) -> None:
-        self.page.wait_for_function(holds, arg=argument, timeout=PATIENCE_MS)
+        """Until a function of the page says so, an async one too: wait_for_function takes none."""
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while not self.page.evaluate(holds, argument):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not in time: {holds}")
+            self.page.wait_for_timeout(50)
 
     def pause(self, ms: float) -> None:
         self.page.wait_for_timeout(ms)

@@ -65,6 +65,8 @@ export class Rounds {
   #busy = false
   readonly #pauses = new Map<string, { tries: number; until: number }>()
   readonly #fetchedAt = new Map<string, number>()
+  /** What is to be fetched and has not been yet: a queue is listed anew while its records still come. */
+  readonly #toFetch = new Set<string>()
   #tidiedAt = 0
 
   constructor(round: Round) {
@@ -137,18 +139,23 @@ export class Rounds {
     const versions = new Map((await store.heads()).map((head) => [head.record, head.version ?? 0]))
     const now = performance.now()
     const wanted = rows.filter(({ id, version }) => {
-      if (held.has(id)) return false
+      if (held.has(id) || this.#toFetch.has(id)) return false
       if (!here.has(id)) return true
       return version > (versions.get(id) ?? 0) && now - (this.#fetchedAt.get(id) ?? -FRESH_MS) >= FRESH_MS
     })
     const listed = new Map(wanted.map(({ id, version }) => [id, version]))
-    await inTurn([...listed.keys()], async (id) => {
-      this.#fetchedAt.set(id, performance.now())
-      if ((await this.#visit(id, () => true)) !== 'done') return
-      // It may have gone before presence told its version: at least what the board knew is here.
-      const version = Math.max(listed.get(id) ?? 0, (await store.head(id))?.version ?? 0)
-      await store.keepHead(id, { version })
-    })
+    for (const id of listed.keys()) this.#toFetch.add(id)
+    try {
+      await inTurn([...listed.keys()], async (id) => {
+        this.#fetchedAt.set(id, performance.now())
+        if ((await this.#visit(id, () => true)) !== 'done') return
+        // It may have gone before presence told its version: at least what the board knew is here.
+        const version = Math.max(listed.get(id) ?? 0, (await store.head(id))?.version ?? 0)
+        await store.keepHead(id, { version })
+      })
+    } finally {
+      for (const id of listed.keys()) this.#toFetch.delete(id)
+    }
   }
 
   /** How far this device's clock is off, for a window that is opened without the server. */

@@ -1,7 +1,9 @@
 /** The rows of the queue: a table on wide screens, cards on phones. Those around the screen are in the
- * document, and a row renders when it changes. */
+ * document, and a row renders when it changes. Its boxes and buttons are the browser's own, styled in
+ * app.css: with Mantine's a frame in which rows come is a frame that is late. */
 import type { BoardRow, PersonRef, Profile, StepForm } from '@fieldchart/client'
-import { Button, Group, Menu, Text } from '@mantine/core'
+import { Menu, Text } from '@mantine/core'
+import type { TFunction } from 'i18next'
 import { type FocusEvent, memo, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useLocation } from 'wouter'
@@ -94,6 +96,7 @@ export function Rows({ rows, profile, calls, onHeld }: RowsProps): ReactNode {
           return row === undefined ? null : (
             <Row
               key={row.id}
+              t={t}
               row={row}
               place={part.row}
               profile={profile}
@@ -122,6 +125,8 @@ function Gap({ height }: { height: number }): ReactNode {
 }
 
 interface RowProps {
+  /** Handed down: a hook for each row would listen to the language once for each row. */
+  readonly t: TFunction
   readonly row: BoardRow
   /** Among all rows, from 0. */
   readonly place: number
@@ -136,8 +141,7 @@ interface RowProps {
 }
 
 const Row = memo(function Row(props: RowProps): ReactNode {
-  const { t } = useTranslation()
-  const { row, profile, minutes, unsent } = props
+  const { t, row, profile, minutes, unsent } = props
   const step = profile?.steps.find((one) => one.id === row.current_step)
   const level = levelOf(step, row.status === 'open' ? minutes : 0)
   const here = (row.staff ?? []).filter((one) => one.role === step?.role)
@@ -176,7 +180,7 @@ const Row = memo(function Row(props: RowProps): ReactNode {
         </span>
       </td>
       <td>
-        <Group gap="xs">
+        <div className="queue-line">
           {row.status !== 'open' && <span className="tag">{t(`status.${asStatus(row.status)}`)}</span>}
           {row.status === 'open' && row.step_status !== undefined && (
             <span>{t(`step.${asStep(row.step_status)}`)}</span>
@@ -197,7 +201,7 @@ const Row = memo(function Row(props: RowProps): ReactNode {
               {t('state.onThisDevice', { count: unsent })}
             </span>
           )}
-        </Group>
+        </div>
       </td>
       <td>{row.status === 'open' && <Doing {...props} step={step} holder={here[0]} />}</td>
     </tr>
@@ -206,10 +210,9 @@ const Row = memo(function Row(props: RowProps): ReactNode {
 
 /** What this person can do with the row: call, open, and behind ⋯ take, hand over, release. */
 function Doing(props: RowProps & { step: StepForm | undefined; holder: PersonRef | undefined }): ReactNode {
-  const { t } = useTranslation()
   const [, go] = useLocation()
   const [busy, setBusy] = useState(false)
-  const { row, step, holder, calls } = props
+  const { t, row, step, holder, calls } = props
   const role = step?.role ?? null
   if (role === null || step === undefined || row.step_status === undefined) return null
   const mine = props.roles.includes(role)
@@ -224,16 +227,22 @@ function Doing(props: RowProps & { step: StepForm | undefined; holder: PersonRef
     if (called) go(`/records/${row.id}/${step.id}`)
   }
   return (
-    <Group gap="xs" wrap="nowrap">
+    <div className="queue-doing">
       {callable && (
-        <Button variant="default" loading={busy} aria-label={t('queue.callWho', { name })} onClick={() => void call()}>
+        <button
+          type="button"
+          disabled={busy}
+          aria-busy={busy}
+          aria-label={t('queue.callWho', { name })}
+          onClick={() => void call()}
+        >
           {t('queue.call')}
-        </Button>
+        </button>
       )}
       {(mine || mayAssign) && (
         <Responsible {...props} role={role} holder={holder} mine={mine} mayAssign={mayAssign} name={name} />
       )}
-    </Group>
+    </div>
   )
 }
 
@@ -246,13 +255,13 @@ function Responsible(
     name: string
   },
 ): ReactNode {
-  const { t } = useTranslation()
-  const { row, role, holder, mine, mayAssign, calls, onOpen } = props
+  const { t, row, role, holder, mine, mayAssign, calls, onOpen } = props
   const [colleagues, setColleagues] = useState<readonly PersonRef[] | null>(null)
   const isMine = holder?.id === props.userId
   const button = (
-    <Button
-      variant="subtle"
+    <button
+      type="button"
+      className="subtle"
       aria-label={t('queue.more', { name: props.name })}
       aria-haspopup="menu"
       onClick={() => {
@@ -263,7 +272,7 @@ function Responsible(
       }}
     >
       ⋯
-    </Button>
+    </button>
   )
   // A menu for each of 500 rows would be 500 menus: there is one where it is open.
   if (!props.opened) return button

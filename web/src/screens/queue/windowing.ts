@@ -8,9 +8,10 @@
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { flushSync } from 'react-dom'
 
-/** So far beyond the screen rows are rendered, in pixels; again when fewer than NEAR are left. */
-const AROUND = 700
-const NEAR = 300
+/** So far beyond the screen rows are rendered, in pixels; again when fewer than NEAR are left. A few rows at
+ * a time: a frame in which many come is a frame that is late. */
+const AROUND = 600
+const NEAR = 400
 /** A row with a mouse; what was measured is used as soon as anything was. */
 const GUESS = 53
 

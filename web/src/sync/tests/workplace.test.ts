@@ -208,6 +208,21 @@ describe('a record of the queue', () => {
     await record.loading
     expect(record.fields.value('vitals.pulse')).toBe(90)
   })
+
+  test('is fetched once, also when the queue lists it again while it is fetched', async () => {
+    const server = new FakeServer()
+    server.doc.getMap('vitals').set('pulse', 80)
+    const here = await at(server, someone())
+    const rounds = [here.fetch([{ id: RECORD, version: 1 }])]
+    await until(() => server.sockets.length === 1, 'it connects')
+
+    rounds.push(here.fetch([{ id: RECORD, version: 1 }]))
+    server.accept()
+    await Promise.all(rounds)
+
+    expect(server.sockets).toHaveLength(1)
+    expect(await here.store.records()).toEqual([RECORD])
+  })
 })
 
 describe('an address', () => {
