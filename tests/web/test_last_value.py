@@ -85,7 +85,7 @@ def test_the_last_value_of_this_visit_and_of_the_one_before_stand_beside_also_of
     assert nurse.axe() == []
 
     own_server.kill()
-    nurse.page.reload()
+    nurse.reload_stored()
     expect(last).to_contain_text("last visit 72")
     nurse.write("vitals.pulse", "80")
     expect(last).to_contain_text("last 84")

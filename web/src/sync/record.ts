@@ -161,6 +161,11 @@ export class OpenRecord {
   async stored(): Promise<void> {
     await this.loading
     await this.drafts.flush()
+    if (this.#keepTimer !== undefined) {
+      clearTimeout(this.#keepTimer)
+      this.#keepTimer = undefined
+      await this.#keep()
+    }
     if (!(await this.#outgoing.stored())) throw this.#status.trouble ?? new StorageTrouble('failed')
   }
 
