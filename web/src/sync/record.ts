@@ -150,20 +150,20 @@ export class OpenRecord {
     this.locks.destroy()
     this.#connection.stop()
     this.#outgoing.stop()
-    clearTimeout(this.#keepTimer)
+    this.#keepNoMore()
     this.presence.destroy()
     if (this.#status.loaded) await this.#keep()
     await drafts
     this.doc.destroy()
   }
 
-  /** Resolves once every edit and every draft is on this device's disk. Throws StorageTrouble. */
+  /** Resolves once every edit, every draft and the record as it stands is on this device's disk. Throws
+   * StorageTrouble. */
   async stored(): Promise<void> {
     await this.loading
     await this.drafts.flush()
     if (this.#keepTimer !== undefined) {
-      clearTimeout(this.#keepTimer)
-      this.#keepTimer = undefined
+      this.#keepNoMore()
       await this.#keep()
     }
     if (!(await this.#outgoing.stored())) throw this.#status.trouble ?? new StorageTrouble('failed')
@@ -270,6 +270,11 @@ export class OpenRecord {
     }, KEEP_STATE_MS)
   }
 
+  #keepNoMore(): void {
+    clearTimeout(this.#keepTimer)
+    this.#keepTimer = undefined
+  }
+
   async #keep(): Promise<void> {
     try {
       await keepRecord(this.#around.store, this.id, this.doc, this.fields, this.#status)
@@ -368,7 +373,7 @@ export class OpenRecord {
   /** 4409: nothing of this document may be sent again. It is kept whole, to be taken out by hand. */
   async #startAfresh(code: number, reason: string): Promise<void> {
     const updates = this.#outgoing.updates()
-    clearTimeout(this.#keepTimer)
+    this.#keepNoMore()
     try {
       await this.#around.store.setAside({
         id: ulid(),
